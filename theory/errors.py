@@ -1,0 +1,19 @@
+"""The errors of the exact layer. Each message says what is wrong, shows the witness, and names the mend."""
+
+from __future__ import annotations
+
+
+class TheoryError(ValueError):
+    """Base of every error raised by `theory`."""
+
+
+class SettingError(TheoryError):
+    """A setting, a covariate law or a response family that is not well defined."""
+
+
+class AttentionError(TheoryError):
+    """Attention parameters of the wrong shape or kind."""
+
+
+class ExpectationError(TheoryError):
+    """An expression of which `wick` cannot take the expectation."""
