@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import BlockMatrix, ImmutableMatrix, Integer, MatrixSymbol, Symbol, Transpose, ZeroMatrix
+from sympy import BlockMatrix, ImmutableMatrix, Integer, MatrixSymbol, Symbol, Transpose, ZeroMatrix, sympify
 from sympy.matrices.matrixbase import MatrixBase
 
 from theory import notation
@@ -37,10 +37,10 @@ class LinearAttention:
     def __post_init__(self) -> None:
         for name in ("value", "key_query"):
             matrix = exact_matrix("LinearAttention", name, getattr(self, name), AttentionError)
-            if isinstance(matrix, MatrixSymbol) and all(size.is_Integer for size in matrix.shape):
+            if isinstance(matrix, MatrixSymbol) and all(sympify(size).is_Integer for size in matrix.shape):
                 matrix = matrix.as_explicit()
             object.__setattr__(self, name, matrix)
-        rows = self.value.shape[0]
+        rows = sympify(self.value.shape[0])
         if self.value.shape[1] != 1 or (rows - 2).is_negative:
             raise AttentionError(f"LinearAttention: value must be a (d+1)×1 column with d ≥ 1, got {_shape(self.value)}.")
         if self.key_query.shape != (rows, rows):
@@ -122,7 +122,7 @@ class LinearAttention:
     @property
     def dimension(self) -> Any:
         """d"""
-        return self.value.shape[0] - 1
+        return sympify(self.value.shape[0]) - 1
 
     @property
     def is_explicit(self) -> bool:

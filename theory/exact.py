@@ -96,14 +96,4 @@ def dimension_size(where: str, value: Any, error: type[TheoryError]) -> Any:
     return size
 
 
-def is_explicit(matrix: Any) -> bool:
-    """Whether a matrix has entries rather than a name."""
-    return isinstance(matrix, MatrixBase)
-
-
-def has_symbolic_size(matrix: Any) -> bool:
-    """Whether a matrix cannot be written out in components."""
-    return not all(size.is_Integer for size in matrix.shape)
-
-
-__all__ = ["covariance_matrix", "dimension_size", "exact_matrix", "exact_scalar", "has_symbolic_size", "is_explicit"]
+__all__ = ["covariance_matrix", "dimension_size", "exact_matrix", "exact_scalar"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Identity
+from sympy import Identity, sympify
 
 from theory.errors import SettingError
 from theory.exact import covariance_matrix, dimension_size
@@ -32,7 +32,7 @@ class Linear:
     @property
     def dimension(self) -> Any:
         """d"""
-        return self.covariance.shape[0]
+        return sympify(self.covariance.shape[0])
 
     def task(self, symbol: Any) -> GaussianMatrix:
         """The law of the task vector."""
