@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Expr, Float, sympify
+from sympy import Expr, Float, ZeroMatrix, sympify
 from sympy.core.sympify import SympifyError
 from sympy.matrices.expressions.matexpr import MatrixExpr
 from sympy.matrices.matrixbase import MatrixBase
@@ -96,4 +96,9 @@ def dimension_size(where: str, value: Any, error: type[TheoryError]) -> Any:
     return size
 
 
-__all__ = ["covariance_matrix", "dimension_size", "exact_matrix", "exact_scalar"]
+def is_zero_matrix(matrix: Any) -> bool:
+    """Whether a matrix is known to be 0."""
+    return isinstance(matrix, ZeroMatrix) or (isinstance(matrix, MatrixBase) and bool(matrix.is_zero_matrix))
+
+
+__all__ = ["covariance_matrix", "dimension_size", "exact_matrix", "exact_scalar", "is_zero_matrix"]

@@ -90,7 +90,7 @@ def in_context_loss(setting: Setting, attention: LinearAttention) -> Expr:
     >>> from theory import Gaussian, Linear
     >>> setting = Setting(covariates=Gaussian.isotropic(2), response=Linear.isotropic(2), noise_variance=0, context_length=1)
     >>> in_context_loss(setting, LinearAttention(Matrix([0, 0, Rational(1, 4)]), eye(3)))
-    7/4
+    3/2
     """
     return specialise(general_loss(), setting, attention)
 
@@ -133,7 +133,7 @@ def specialise(expr: Any, setting: Setting, attention: LinearAttention | None = 
     explicit = any(isinstance(value, MatrixBase) for value in mapping.values())
     mapping = {key: value.as_immutable() if isinstance(value, MatrixBase) else value for key, value in mapping.items()}
     if explicit:  # I, 0 and their multiples are written out, so that only named matrices stay symbolic
-        mapping = {key: _written_out(value) for key, value in mapping.items()}
+        mapping = {key: written_out(value) for key, value in mapping.items()}
     result = normal_form(_replace(expr, mapping), symmetric=symmetric_symbols(setting))
     scalar = not getattr(result, "is_Matrix", False)
     return collect(expand(result), setting.context_length) if scalar and setting.context_length.is_Symbol else result
@@ -161,9 +161,10 @@ def symmetric_symbols(setting: Setting) -> tuple[MatrixSymbol, ...]:
     return tuple(found)
 
 
-def _written_out(value: Any) -> Any:
+def written_out(value: Any) -> Any:
+    """An explicit matrix for a matrix expression of known size without named matrices; anything else as it is."""
     if isinstance(value, MatrixExpr) and not value.has(MatrixSymbol) and all(sympify(size).is_Integer for size in value.shape):
-        return value.as_explicit()
+        return value.as_explicit().as_immutable()
     return value
 
 

@@ -49,8 +49,8 @@ from sympy.polys.matrices import DomainMatrix
 from theory.attention import LinearAttention
 from theory.bilinear import BilinearForm
 from theory.errors import AttentionError, TheoryError
-from theory.exact import exact_scalar
-from theory.loss import general_excess, general_one_step_loss, specialise, symmetric_symbols
+from theory.exact import exact_scalar, is_zero_matrix
+from theory.loss import general_excess, general_one_step_loss, specialise, symmetric_symbols, written_out
 from theory.notation import B, Sigma, W
 from theory.setting import Setting
 from theory.traces import Alphabet, add, normal_form
@@ -110,9 +110,9 @@ def general_step() -> Any:
     """B* in the symbols of `theory.notation`, solved from the gradient of the loss of (Σ y_i x_i)ᵀ B x_q in B.
 
     >>> general_step()
-    ((n + 1)*W*Sigma + (sigma2 + Trace(W*Sigma))*I)**(-1)*W
+    ((n + 1)*W*Sigma + (sigma2 + Trace(Sigma*W))*I)**(-1)*W
     """
-    alphabet = Alphabet((Sigma, W))
+    alphabet = Alphabet((Sigma, W), [general_one_step_loss()])
     letter = alphabet.letter(B)
     gradient = alphabet.gradient(alphabet.scalar(general_one_step_loss()), letter)
     left: dict[Any, list[Any]] = {}
@@ -148,12 +148,12 @@ def _step(setting: Setting) -> Any:
     inverse, target = general_step().args
     right = specialise(target, setting)
     shape = (setting.dimension, setting.dimension)
-    if _is_zero(right):
+    if is_zero_matrix(right):
         return ImmutableMatrix.zeros(*map(int, shape)) if isinstance(right, MatrixBase) else ZeroMatrix(*shape)
     system = specialise(inverse.arg, setting)
     if isinstance(system, MatrixBase) and isinstance(right, MatrixBase):
         return _solve(system, right)
-    return _collected(normal_form(MatMul(Inverse(system), right), symmetric=symmetric_symbols(setting)))
+    return written_out(_collected(normal_form(MatMul(Inverse(system), right), symmetric=symmetric_symbols(setting))))
 
 
 def _solve(system: Any, right: Any) -> Any:
@@ -168,7 +168,7 @@ def _collected(matrix: Any) -> Any:
     if not isinstance(matrix, MatMul):
         return matrix
     scalar, rest = matrix.as_coeff_matrices()
-    return MatMul(_tidy(scalar), *rest)
+    return MatMul(*([] if scalar == 1 else [_tidy(scalar)]), *rest)
 
 
 def _tidy(expr: Any) -> Any:
@@ -199,7 +199,7 @@ def global_minimiser(setting: Setting) -> Minimiser:
 
 def _minimum(setting: Setting, step: Any) -> Any:
     # a quadratic at its stationary point: L(B*) = L(0) + ½ ⟨∇L(0), B*⟩, half of the part of L linear in B*
-    alphabet = Alphabet((Sigma, W))
+    alphabet = Alphabet((Sigma, W), [general_one_step_loss()])
     letter = alphabet.letter(B)
     loss = alphabet.scalar(general_one_step_loss())
     degree = {monomial: sum(abs(k) == letter for word in monomial for k in word) for monomial in loss}
@@ -253,10 +253,6 @@ def _rank(covariance: Any) -> Any:
         if len(matrices) == 1 and all(scalar.is_nonzero for scalar in scalars):
             return _rank(matrices[0])
     return rank(covariance)
-
-
-def _is_zero(matrix: Any) -> bool:
-    return isinstance(matrix, ZeroMatrix) or (isinstance(matrix, MatrixBase) and bool(matrix.is_zero_matrix))
 
 
 def _nonzero(scale: Any) -> Any:

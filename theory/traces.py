@@ -55,16 +55,20 @@ def multiply(left: Polynomial, right: Polynomial) -> Polynomial:
 class Alphabet:
     """The letters of a computation: matrices and scalars, with their shapes and symmetries.
 
-    `symmetric` lists matrices with Kᵀ = K; explicit matrices and their inverses are looked at instead.
+    `symmetric` lists matrices with Kᵀ = K; explicit matrices and their inverses are looked at instead. `spelling` lists the
+    expressions to come: closed words are spelt from their alphabetically first letter, whatever is met first.
     """
 
-    def __init__(self, symmetric: Iterable[Any] = ()) -> None:
+    def __init__(self, symmetric: Iterable[Any] = (), spelling: Iterable[Any] = ()) -> None:
         self._symmetric = set(symmetric)
         self._id: dict[Any, int] = {}
         self.symbols: list[Any] = [None]
         self._shape: list[tuple[Any, Any]] = [(None, None)]
         self._self_transposed: list[bool] = [False]
         self._inverse: dict[int, int] = {}
+        named = {symbol for expr in spelling for symbol in expr.atoms(MatrixSymbol)}
+        for symbol in sorted(named, key=lambda symbol: symbol.name, reverse=True):
+            self.letter(symbol)
 
     # letters and words
 
@@ -263,6 +267,8 @@ class Alphabet:
         terms = [(self.expression(p), self.product(word, shape[0])) for word, p in collected.items() if p]
         if not terms:
             return ZeroMatrix(*shape)
+        if any(isinstance(m, MatrixBase) for _, m in terms):
+            terms = [(scale, m.as_explicit() if isinstance(m, Identity) else m) for scale, m in terms]
         if all(isinstance(m, MatrixBase) for _, m in terms):
             total = terms[0][0] * terms[0][1]
             for scale, m in terms[1:]:
@@ -302,8 +308,8 @@ def normal_form(expr: Any, *, symmetric: Iterable[Any] = ()) -> Any:
     >>> normal_form(Trace(K * L).xreplace({K: Matrix([[1, 2], [3, 4]]), L: Matrix([[0, 1], [1, 0]])}))
     5
     """
-    alphabet = Alphabet(symmetric)
     expr = sympify(expr)
+    alphabet = Alphabet(symmetric, [expr])
     if getattr(expr, "is_Matrix", False):
         return alphabet.matrix_expression(alphabet.matrix(expr), expr.shape)
     return alphabet.expression(alphabet.scalar(expr))
@@ -320,7 +326,7 @@ def gradient(expr: Any, symbol: Any, *, symmetric: Iterable[Any] = ()) -> Any:
     symmetric = set(symmetric)
     if symbol in symmetric:
         raise TheoryError(f"gradient: {symbol} is symmetric, its entries are not independent.")
-    alphabet = Alphabet(symmetric)
+    alphabet = Alphabet(symmetric, [expr])
     polynomial = alphabet.scalar(expr)
     combination = alphabet.gradient(polynomial, alphabet.letter(symbol))
     if getattr(symbol, "is_Matrix", False):

@@ -56,11 +56,11 @@ def expectation(expr: Any, *laws: GaussianMatrix, symmetric: tuple[Any, ...] = (
     >>> expectation(Trace(X.T * X), law)
     d*n
     >>> expectation(X.T * X * K * X.T * X, law, symmetric=(K,))
-    (n**2 + n)*K + n*Trace(K)*I
+    (n*Trace(K))*I + (n**2 + n)*K
     """
     expr = sympify(expr)
     covariances = [m for law in laws for m in (law.rows, law.columns) if isinstance(m, MatrixSymbol)]
-    alphabet = Alphabet([*symmetric, *covariances])
+    alphabet = Alphabet([*symmetric, *covariances], [expr, *(m for law in laws for m in law)])
     engine = _Engine(alphabet, laws)
     if not getattr(expr, "is_Matrix", False):
         return alphabet.expression(engine.expect(alphabet.scalar(expr)))
