@@ -1,0 +1,124 @@
+"""Where training ended: the stationary point of the exact loss that the trained weights lead to, and its name.
+
+The loss is not convex in (v, M), and training does end in stationary points that are not global minima. The trained weights
+are polished on the exact loss (L-BFGS, then Newton) to the stationary point of their basin, which is named by its structure in whitened
+coordinates, where Σ becomes I and W becomes Σ^½WΣ^½ with eigenvectors e_k:
+
+    global minimum   B = B*, ŷ_even = 0
+    zero predictor   ŷ = 0 for every prompt
+    one direction    v_y = 0, A = 0: a step along one e_k only
+    mixed direction  v_x and m_yx along one e_k, and A diagonal in the e_k: a step, shrunk along e_k, with a part of ŷ even in the labels
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from numerics.objective import DTYPE, ExactObjective, learned_step
+
+
+class Endpoint(NamedTuple):
+    """name is None where the polished point is of no listed kind; `gap` is (loss of the weights − loss of the stationary point) / that."""
+
+    name: str | None
+    loss: float
+    gap: float
+    gradient: float
+    value: Tensor
+    key_query: Tensor
+
+
+def polish(objective: ExactObjective, v: Tensor, M: Tensor, *, iterations: int = 500) -> tuple[Tensor, Tensor, float]:
+    """The stationary point of the basin of (v, M), with its relative gradient ‖∇L‖·‖θ‖ / L in the balanced gauge ‖v‖ = ‖M‖."""
+    d = len(v) - 1
+    v, M = v.to(DTYPE, copy=True), M.to(DTYPE, copy=True)
+    M[:, -1] = 0  # never acts
+    scale = (M.norm() / v.norm().clamp(min=1e-300)).sqrt().clamp(1e-6, 1e6)
+    theta = torch.cat([v * scale, (M[:, :-1] / scale).flatten()])
+
+    def split(flat: Tensor) -> tuple[Tensor, Tensor]:
+        matrix = flat[d + 1 :].reshape(d + 1, d)
+        return flat[: d + 1], torch.cat([matrix, torch.zeros(d + 1, 1, dtype=DTYPE)], dim=1)
+
+    def loss(flat: Tensor) -> Tensor:
+        return objective.loss(*split(flat))
+
+    def relative(flat: Tensor) -> float:
+        point = flat.detach().requires_grad_()
+        value = loss(point)
+        (slope,) = torch.autograd.grad(value, point)
+        return float(slope.norm() * flat.norm() / value.detach().abs().clamp(min=1e-300))
+
+    theta = minimise(loss, theta, iterations=iterations)
+    if len(theta) <= 600:
+        for _ in range(8):
+            if relative(theta) < 1e-11:
+                break
+            point = theta.clone().requires_grad_()
+            (slope,) = torch.autograd.grad(loss(point), point)
+            curvature = torch.autograd.functional.hessian(loss, theta, vectorize=True)
+            # the gauge (v, M) → (λv, M/λ) and rotations leave the Hessian singular: the step stays off its kernel
+            candidate = theta - torch.linalg.pinv(curvature, rtol=1e-9, hermitian=True) @ slope
+            if not torch.isfinite(candidate).all() or relative(candidate) >= relative(theta):
+                break
+            theta = candidate
+    return *split(theta), relative(theta)
+
+
+def minimise(loss: object, theta: Tensor, *, iterations: int) -> Tensor:
+    """L-BFGS with strong Wolfe line search, in float64."""
+    theta = theta.clone().requires_grad_()
+    optimiser = torch.optim.LBFGS(
+        [theta], max_iter=iterations, history_size=50, line_search_fn="strong_wolfe", tolerance_grad=1e-13, tolerance_change=0.0
+    )
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        value: Tensor = loss(theta)  # type: ignore[operator]
+        value.backward()
+        return value
+
+    optimiser.step(closure)
+    return theta.detach()
+
+
+def locate(objective: ExactObjective, v: Tensor, M: Tensor) -> Endpoint:
+    """The stationary point that the weights lead to."""
+    v, M = v.detach().cpu(), M.detach().cpu()
+    value, key_query, gradient = polish(objective, v, M)
+    loss = float(objective.loss(value, key_query))
+    name = _name(objective, value, key_query) if gradient < 1e-6 else None
+    if name == "global minimum":
+        gap = float(objective.excess(v, M)) / objective.minimum
+    else:
+        gap = (float(objective.loss(v, M)) - loss) / loss
+    return Endpoint(name, loss, gap, gradient, value, key_query)
+
+
+def _name(objective: ExactObjective, v: Tensor, M: Tensor, tolerance: float = 1e-4) -> str | None:
+    if float(objective.excess(v, M)) < 1e-9 * objective.minimum:
+        return "global minimum"
+    values, vectors = torch.linalg.eigh(objective.covariance)
+    root = (vectors * values.sqrt()) @ vectors.mT
+    v_x, v_y, A, c = root @ v[:-1], v[-1], root @ M[:-1, :-1] @ root, root @ M[-1, :-1]
+    null = float(objective.loss(torch.zeros_like(v), torch.zeros_like(M)))
+    B = root @ learned_step(v, M) @ root
+    optimum = root @ objective.step @ root
+    if abs(float(objective.loss(v, M)) - null) < 1e-7 * null and B.norm() < tolerance * optimum.norm():
+        return "zero predictor"
+    if v_x.norm() == 0 or c.norm() == 0:
+        return None
+    axis = v_x / v_x.norm()
+    prior = root @ objective.task_covariance @ root
+    along = (axis @ c).abs() > (1 - tolerance) * c.norm()
+    eigenvector = (prior @ axis - (axis @ prior @ axis) * axis).norm() < tolerance * prior.norm()
+    if not (along and eigenvector):
+        return None
+    if v_y.abs() * A.norm() < tolerance * optimum.norm() and (A.norm() * v_x.norm()) < tolerance * (v_x.norm() * c.norm()) ** 0.5:
+        return "one direction"
+    commutes = (A @ prior - prior @ A).norm() < tolerance * A.norm() * prior.norm()
+    invariant = (A @ axis - (axis @ A @ axis) * axis).norm() < tolerance * A.norm() and (A - A.mT).norm() < tolerance * A.norm()
+    return "mixed direction" if commutes and invariant else None

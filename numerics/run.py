@@ -1,0 +1,247 @@
+"""One training run: from a config to weights, metrics, a verdict and figures, resumable after a kill."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from numerics import figures
+from numerics.config import TrainConfig
+from numerics.endpoint import Endpoint, locate
+from numerics.errors import TrainingError
+from numerics.folder import RunFolder
+from numerics.models import LinearSelfAttention, initial_model
+from numerics.objective import ExactObjective, learned_step
+from numerics.samplers import PromptSampler
+
+COLUMNS = ("step", "loss", "exact_loss", "relative_excess", "step_relative_error", "learning_rate")
+CHECK_PROMPTS, CHECK_BATCHES = 1 << 18, 64
+Z_LIMIT = 6.5
+"""Standard errors at which a sampled loss contradicts the exact one: for a Student t with 63 degrees of freedom, once in 10⁷ runs by chance."""
+
+EXIT_CODES = {"agrees": 0, "other stationary point": 0, "contradicts": 1, "not converged": 3}
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where training ended. Losses are exact expectations at the trained weights, except `loss_sampled`."""
+
+    verdict: str
+    reason: str
+    stationary_point: str | None
+    loss_theory: float
+    loss_trained: float
+    relative_excess: float
+    step_relative_error: float
+    loss_stationary_point: float
+    relative_gap: float
+    loss_sampled: float
+    loss_sampled_standard_error: float
+    steps: int
+    seconds: float
+    device: str
+    threads: int
+    torch: str
+
+
+def train(config: TrainConfig, folder: RunFolder, *, progress: Callable[[int, float], None] = lambda step, excess: None) -> Result:
+    """Trains, or continues from the folder's checkpoint, and writes everything but the result of a failed run.
+
+    progress is called with the step and the relative excess loss. Raises TrainingError where the loss stops being finite.
+    """
+    trainer = _Trainer(config, folder)
+    trainer.run(progress)
+    v, M = (t.detach().cpu().double() for t in (trainer.model.value_vector(), trainer.model.key_query()))
+    result = judge(config, trainer.objective, v, M, steps=trainer.step, seconds=trainer.seconds)
+    folder.save_weights({**trainer.model.state_dict(), "value": v, "key_query": M})
+    folder.save_metrics(COLUMNS, trainer.rows)
+    for name, figure in figures.draw(config, trainer.objective, trainer.rows, trainer.model, result.stationary_point).items():
+        folder.write(f"{name}.png", figure)
+    folder.save_result(asdict(result))
+    return result
+
+
+class _Trainer:
+    """The state of a run; its checkpoint holds all that the rest of the run depends on."""
+
+    def __init__(self, config: TrainConfig, folder: RunFolder) -> None:
+        self.config, self.folder = config, folder
+        self.objective = ExactObjective(config.setting)
+        self.device = config.torch_device if config.objective == "sampled" else torch.device("cpu")
+        dtype = torch.float32 if config.objective == "sampled" else torch.float64
+        self.model: LinearSelfAttention = initial_model(
+            parametrisation=config.parametrisation,
+            initialisation=config.initialisation,
+            dimension=config.dimension,
+            context=config.context,
+            scale=config.initial_scale,
+            dtype=dtype,
+            generator=Generator().manual_seed(config.seed),
+        ).to(self.device)
+        self.generator = Generator(device=self.device).manual_seed(config.seed + 1)
+        self.sampler = PromptSampler(config.setting, dtype=dtype, device=self.device, generator=self.generator)
+        if config.objective == "exact":
+            self.optimiser: torch.optim.Optimizer = torch.optim.LBFGS(
+                self.model.parameters(), max_iter=10, history_size=50, line_search_fn="strong_wolfe", tolerance_grad=0.0, tolerance_change=0.0
+            )
+        else:
+            self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.peak_learning_rate, betas=(0.9, 0.99))
+        self.step, self.seconds = 0, 0.0
+        self.rows: list[list[float]] = []
+        state = folder.load_checkpoint()
+        if state is not None:
+            self._restore(state)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.step, self.seconds, self.rows = state["step"], state["seconds"], state["rows"]
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.generator.set_state(state["generator"])
+
+    def _save(self) -> None:
+        self.folder.save_checkpoint(
+            {
+                "step": self.step,
+                "seconds": self.seconds,
+                "rows": self.rows,
+                "model": self.model.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "generator": self.generator.get_state(),
+            }
+        )
+
+    def _learning_rate(self) -> float:
+        """Linear warm-up over the first twentieth, then a cosine to 0."""
+        done, warm = self.step / self.config.steps, 0.05
+        ramp = done / warm if done < warm else 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
+        return self.config.peak_learning_rate * max(ramp, 1e-3)
+
+    def _sampled_step(self) -> Tensor:
+        prompts = self.sampler.moments(self.config.batch)
+        loss = (self.model.from_moments(prompts.moments, prompts.query) - prompts.target).square().mean()
+        self.optimiser.zero_grad()
+        loss.backward()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._learning_rate()
+        self.optimiser.step()
+        return loss
+
+    def _exact_step(self) -> Tensor:
+        """Ten iterations of L-BFGS on the exact loss less its minimum: the same gradient, and line searches free of cancellation."""
+
+        def closure() -> Tensor:
+            self.optimiser.zero_grad()
+            loss = self.objective.excess(self.model.value_vector(), self.model.key_query())
+            loss.backward()
+            return loss
+
+        return self.optimiser.step(closure) + self.objective.minimum  # type: ignore[no-any-return,call-overload]
+
+    def run(self, progress: Callable[[int, float], None]) -> None:
+        config = self.config
+        exact = config.objective == "exact"
+        advance = self._exact_step if exact else self._sampled_step
+        log_every = 1 if exact else max(1, config.steps // 200)
+        started = time.monotonic() - self.seconds
+        settled = self.step > 0 and exact and self._settled()
+        while self.step < config.steps and not settled:
+            rate = 0.0 if exact else self._learning_rate()
+            loss = advance()
+            self.step += 1
+            last = self.step == config.steps
+            if self.step % log_every == 0 or last:
+                excess = self._log(float(loss.detach()), rate)
+                progress(self.step, excess)
+                settled = exact and self._settled()
+            if self.step % config.checkpoint_every == 0 or last or settled:
+                self.seconds = time.monotonic() - started
+                self._save()
+
+    def _log(self, loss: float, rate: float) -> float:
+        v, M = self.model.value_vector().detach().cpu(), self.model.key_query().detach().cpu()
+        exact, excess = float(self.objective.loss(v, M)), float(self.objective.excess(v, M)) / self.objective.minimum
+        if not (math.isfinite(loss) and math.isfinite(exact)):
+            raise TrainingError(
+                f"training: the loss is {loss} at step {self.step}; lower --learning-rate ({self.config.peak_learning_rate:.3g}) or --initial-scale."
+            )
+        self.rows.append([self.step, loss, exact, excess, step_error(self.objective, v, M), rate])
+        return excess
+
+    def _settled(self) -> bool:
+        """Exact training: at the minimum to half the digits of a float, or nothing gained in ten times ten iterations."""
+        excesses = [row[3] for row in self.rows]
+        return excesses[-1] < 1e-14 or (len(excesses) > 10 and excesses[-1] >= excesses[-11] * (1 - 1e-12))
+
+
+def step_error(objective: ExactObjective, v: Tensor, M: Tensor) -> float:
+    """‖B − B*‖_F / ‖B*‖_F"""
+    return float((learned_step(v.double(), M.double()) - objective.step).norm() / objective.step.norm())
+
+
+def sampled_loss(config: TrainConfig, v: Tensor, M: Tensor) -> tuple[float, float]:
+    """Mean loss of (v, M) on fresh prompts and its standard error, from the means of independent batches."""
+    generator = Generator().manual_seed(config.seed + 2)
+    sampler = PromptSampler(config.setting, dtype=torch.float64, device=torch.device("cpu"), generator=generator)
+    means = []
+    for _ in range(CHECK_BATCHES):
+        prompts = sampler.moments(CHECK_PROMPTS // CHECK_BATCHES)
+        predicted = ((v @ prompts.moments) * (prompts.query @ M.T)).sum(-1)
+        means.append(float((predicted - prompts.target).square().mean()))
+    values = torch.tensor(means, dtype=torch.float64)
+    return float(values.mean()), float(values.std() / CHECK_BATCHES**0.5)
+
+
+def judge(config: TrainConfig, objective: ExactObjective, v: Tensor, M: Tensor, *, steps: int, seconds: float) -> Result:
+    """The verdict on trained weights, from the exact loss, the stationary point they lead to, and fresh prompts."""
+    loss = float(objective.loss(v, M))
+    excess = float(objective.excess(v, M)) / objective.minimum
+    error = step_error(objective, v, M)
+    measured, standard_error = sampled_loss(config, v, M)
+    end = locate(objective, v, M)
+    verdict, reason = _verdict(config, objective, end, loss=loss, excess=excess, error=error, z=(measured - loss) / standard_error)
+    return Result(
+        verdict=verdict,
+        reason=reason,
+        stationary_point=end.name,
+        loss_theory=objective.minimum,
+        loss_trained=loss,
+        relative_excess=excess,
+        step_relative_error=error,
+        loss_stationary_point=end.loss,
+        relative_gap=end.gap,
+        loss_sampled=measured,
+        loss_sampled_standard_error=standard_error,
+        steps=steps,
+        seconds=seconds,
+        device=str(config.torch_device),
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
+    )
+
+
+def _verdict(
+    config: TrainConfig, objective: ExactObjective, end: Endpoint, *, loss: float, excess: float, error: float, z: float
+) -> tuple[str, str]:
+    minimum = objective.minimum
+    if abs(z) > Z_LIMIT:
+        return "contradicts", f"the loss on fresh prompts is {abs(z):.1f} standard errors from the exact loss at the trained weights"
+    if abs(loss - minimum - excess * minimum) > 1e-9 * max(loss, minimum):
+        return "contradicts", "the exact loss at the trained weights is not the minimum plus the excess"
+    if end.gradient >= 1e-6:
+        return "not converged", "the trained weights lead to no stationary point of the exact loss; train longer (--steps)"
+    if end.name is None:
+        return "contradicts", "the weights lead to a stationary point that the theory does not list"
+    if abs(end.gap) > config.target:
+        return "not converged", f"relative excess {end.gap:.2g} over the {end.name}, above {config.target:g}; train longer (--steps)"
+    if end.name != "global minimum":
+        return "other stationary point", "training ended in a stationary point that is not the global minimum; see --initialisation"
+    allowed = 10 * config.target**0.5
+    if error > allowed:
+        return "contradicts", f"the loss is minimal, yet the learned step is {error:.2g} off the optimal one"
+    return "agrees", "the trained weights are at the global minimum, and the learned step is the optimal one"

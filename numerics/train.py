@@ -1,0 +1,104 @@
+"""`python -m numerics.train`: train one layer of linear self-attention and say where it ended, against the theory."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import click
+from click.core import ParameterSource
+from pydantic.fields import FieldInfo
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from numerics.config import TrainConfig
+from numerics.errors import ConfigError, NumericsError
+from numerics.folder import RunFolder
+from numerics.run import EXIT_CODES, Result, train
+
+
+def _option(name: str, field: FieldInfo) -> click.Option:
+    """The command-line option of a config field: name, type, default and help are the field's own."""
+    kinds = [kind for kind in get_args(field.annotation) if kind is not type(None)] or [field.annotation]
+    if get_origin(field.annotation) is Literal:
+        kind: Any = click.Choice(list(get_args(field.annotation)))
+    else:
+        kind = kinds[0]
+    return click.Option(
+        [f"--{name.replace('_', '-')}"], type=kind, default=field.default, show_default=field.default is not None, help=field.description
+    )
+
+
+def _options(command: click.Command) -> click.Command:
+    command.params = [_option(name, field) for name, field in TrainConfig.model_fields.items()] + command.params
+    return command
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--out", type=click.Path(path_type=Path), help="folder of the run [default: a new one in runs/]")
+@click.option("--resume", is_flag=True, help="continue the run in --out after a kill, to the same result")
+@click.pass_context
+def main(context: click.Context, out: Path | None, resume: bool, **values: Any) -> None:
+    """Trains one layer of linear self-attention on freshly drawn prompts and holds it against the theory.
+
+    Exit code: 0 the trained layer agrees with the theory, or ended in another stationary point that is named; 1 it contradicts
+    the theory; 2 bad arguments; 3 training has not converged.
+    """
+    console = Console()
+    try:
+        given = {name: value for name, value in values.items() if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
+        if resume:
+            if out is None:
+                raise ConfigError("--resume: name the run to continue with --out DIR.")
+            folder, config = RunFolder.open(out, given)
+        else:
+            config = TrainConfig.build(**values)
+            folder = RunFolder.create(out or _new_folder(config), config)
+        result = _with_progress(console, config, folder)
+    except NumericsError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted; continue with --resume --out {folder.path}", err=True)
+        sys.exit(130)
+    _report(console, folder, result)
+    sys.exit(EXIT_CODES[result.verdict])
+
+
+def _new_folder(config: TrainConfig) -> Path:
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+    return Path("runs") / f"d{config.dimension}-n{config.context}-{stamp}"
+
+
+def _with_progress(console: Console, config: TrainConfig, folder: RunFolder) -> Result:
+    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("excess {task.fields[excess]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("training", total=config.steps, excess="…")
+        return train(config, folder, progress=lambda step, excess: bar.update(task, completed=step, excess=f"{excess:.1e}"))
+
+
+def _report(console: Console, folder: RunFolder, result: Result) -> None:
+    table = Table(title="Where training ended", show_header=False)
+    for name, value in (
+        ("verdict", f"[bold]{result.verdict}[/]"),
+        ("stationary point", result.stationary_point or "none that the theory lists"),
+        ("minimum of the loss, theory", f"{result.loss_theory:.10g}"),
+        ("exact loss of the trained weights", f"{result.loss_trained:.10g}"),
+        ("relative excess loss", f"{result.relative_excess:.3g}"),
+        ("relative error of the step B", f"{result.step_relative_error:.3g}"),
+        ("loss on fresh prompts", f"{result.loss_sampled:.6g} ± {result.loss_sampled_standard_error:.2g} (1 standard error)"),
+        ("steps, seconds of training", f"{result.steps}, {result.seconds:.1f}"),
+        ("folder", str(folder.path)),
+    ):
+        table.add_row(name, value)
+    console.print(table)
+    console.print(f"{result.verdict}: {result.reason}.", highlight=False)
+
+
+_options(main)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,6 @@
+"""Makes tests/common importable as `common`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
