@@ -34,6 +34,7 @@ class TrainConfig(BaseModel):
     learning_rate: float | None = Field(None, gt=0, allow_inf_nan=False, description="peak of the cosine schedule (default 0.03/√n)")
     seed: int = Field(0, ge=0, lt=2**63, description="seed of weights and prompts")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
+    threads: int = Field(1, ge=1, description="CPU threads; more pay off for long contexts only, and stall on a busy machine")
     tolerance: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="relative excess loss that counts as converged (default 1e-3 sampled, 1e-10 exact)"
     )

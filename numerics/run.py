@@ -55,11 +55,12 @@ def train(config: TrainConfig, folder: RunFolder, *, progress: Callable[[int, fl
 
     progress is called with the step and the relative excess loss. Raises TrainingError where the loss stops being finite.
     """
+    torch.set_num_threads(config.threads)
     trainer = _Trainer(config, folder)
     trainer.run(progress)
     v, M = (t.detach().cpu().double() for t in (trainer.model.value_vector(), trainer.model.key_query()))
     result = judge(config, trainer.objective, v, M, steps=trainer.step, seconds=trainer.seconds)
-    folder.save_weights({**trainer.model.state_dict(), "value": v, "key_query": M})
+    folder.save_weights({**trainer.model.state_dict(), "value": v.clone(), "key_query": M.clone()})
     folder.save_metrics(COLUMNS, trainer.rows)
     for name, figure in figures.draw(config, trainer.objective, trainer.rows, trainer.model, result.stationary_point).items():
         folder.write(f"{name}.png", figure)
@@ -119,8 +120,9 @@ class _Trainer:
     def _learning_rate(self) -> float:
         """Linear warm-up over the first twentieth, then a cosine to 0."""
         done, warm = self.step / self.config.steps, 0.05
+        done += 0.5 / self.config.steps
         ramp = done / warm if done < warm else 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
-        return self.config.peak_learning_rate * max(ramp, 1e-3)
+        return self.config.peak_learning_rate * ramp
 
     def _sampled_step(self) -> Tensor:
         prompts = self.sampler.moments(self.config.batch)
@@ -174,9 +176,9 @@ class _Trainer:
         return excess
 
     def _settled(self) -> bool:
-        """Exact training: at the minimum to half the digits of a float, or nothing gained in ten times ten iterations."""
+        """Exact training: at the minimum, or nothing gained in ten times ten iterations."""
         excesses = [row[3] for row in self.rows]
-        return excesses[-1] < 1e-14 or (len(excesses) > 10 and excesses[-1] >= excesses[-11] * (1 - 1e-12))
+        return excesses[-1] < 1e-12 or (len(excesses) > 10 and excesses[-1] >= excesses[-11] * (1 - 1e-12))
 
 
 def step_error(objective: ExactObjective, v: Tensor, M: Tensor) -> float:

@@ -40,8 +40,7 @@ def _options(command: click.Command) -> click.Command:
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--out", type=click.Path(path_type=Path), help="folder of the run [default: a new one in runs/]")
 @click.option("--resume", is_flag=True, help="continue the run in --out after a kill, to the same result")
-@click.pass_context
-def main(context: click.Context, out: Path | None, resume: bool, **values: Any) -> None:
+def main(out: Path | None, resume: bool, **values: Any) -> None:
     """Trains one layer of linear self-attention on freshly drawn prompts and holds it against the theory.
 
     Exit code: 0 the trained layer agrees with the theory, or ended in another stationary point that is named; 1 it contradicts
@@ -49,6 +48,7 @@ def main(context: click.Context, out: Path | None, resume: bool, **values: Any) 
     """
     console = Console()
     try:
+        context = click.get_current_context()
         given = {name: value for name, value in values.items() if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
         if resume:
             if out is None:

@@ -140,7 +140,8 @@ class Components:
         for monomial, coefficient in moment.terms():
             assert monomial[at] % 2 == 0
             rest = (*monomial[:at], 0, *monomial[at + 1 :])
-            total += self.ring.from_dict({rest: coefficient}) * self.noise ** (monomial[at] // 2)
+            power = monomial[at] // 2
+            total += self.ring.from_dict({rest: coefficient}) * (self.noise**power if power else 1)
         return total
 
     def array(self, matrix: Any) -> np.ndarray:
@@ -156,7 +157,7 @@ class Components:
         """g with ŷ = g·x_q, from the definition ŷ = Σ_i (v·z_i)(z_iᵀ M z_q) / normalisation, z_q = (x_q, 0)."""
         v, M = self.array(layer.value), self.array(layer.key_query)
         tokens = np.concatenate([self.X, self.y[:, None]], axis=1)
-        g = sum((tokens[i] @ v[:, 0]) * (tokens[i] @ M[:, :-1]) for i in range(self.case.n))
+        g = sum((tokens[i] @ M[:, :-1]) * (tokens[i] @ v[:, 0]) for i in range(self.case.n))
         return g * (1 / QQ.from_sympy(sympify(self.case.normalisation)))
 
     def squared_error(self, g: np.ndarray, *, query_by_hand: bool) -> PolyElement:
