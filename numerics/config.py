@@ -26,7 +26,8 @@ class TrainConfig(BaseModel):
     parametrisation: Literal["separate", "merged"] = Field("separate", description="weights W_Q, W_K, W_V, h, or (v, M)")
     objective: Literal["sampled", "exact"] = Field("sampled", description="loss on fresh prompts, or its exact expectation")
     initialisation: Literal["matched", "gaussian"] = Field(
-        "matched", description="matched: v_x = m_yx = 0, from where the global minimum is reached; gaussian: all random, and may end elsewhere"
+        "matched",
+        description="matched: v_x = m_yx = 0, from where the global minimum is reached; gaussian: all random, and may end elsewhere",
     )
     initial_scale: float = Field(1.0, gt=0, allow_inf_nan=False, description="size of the initial weights")
     steps: int = Field(4000, ge=1, description="optimiser steps at most")
@@ -102,5 +103,7 @@ def _covariance(name: str, text: str, dimension: int) -> ImmutableMatrix:
         return ImmutableMatrix(diag(*rows[0]))
     if len(rows) != dimension or any(len(row) != dimension for row in rows):
         shape = f"{len(rows)} row{'s' * (len(rows) > 1)} of {'/'.join(sorted({str(len(row)) for row in rows}))} entries"
-        raise ConfigError(f"--{name}: at --dimension {dimension} needs {dimension} diagonal entries or {dimension} rows of {dimension}, got {shape}.")
+        raise ConfigError(
+            f"--{name}: at --dimension {dimension} needs {dimension} diagonal entries or {dimension} rows of {dimension}, got {shape}."
+        )
     return ImmutableMatrix(Matrix(rows))

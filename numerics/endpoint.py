@@ -12,6 +12,7 @@ coordinates, where Σ becomes I and W becomes Σ^½WΣ^½ with eigenvectors e_k:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -68,7 +69,7 @@ def polish(objective: ExactObjective, v: Tensor, M: Tensor, *, iterations: int =
     return *split(theta), relative(theta)
 
 
-def minimise(loss: object, theta: Tensor, *, iterations: int) -> Tensor:
+def minimise(loss: Callable[[Tensor], Tensor], theta: Tensor, *, iterations: int) -> Tensor:
     """L-BFGS with strong Wolfe line search, in float64."""
     theta = theta.clone().requires_grad_()
     optimiser = torch.optim.LBFGS(
@@ -77,7 +78,7 @@ def minimise(loss: object, theta: Tensor, *, iterations: int) -> Tensor:
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        value: Tensor = loss(theta)  # type: ignore[operator]
+        value: Tensor = loss(theta)
         value.backward()
         return value
 
@@ -91,10 +92,8 @@ def locate(objective: ExactObjective, v: Tensor, M: Tensor) -> Endpoint:
     value, key_query, gradient = polish(objective, v, M)
     loss = float(objective.loss(value, key_query))
     name = _name(objective, value, key_query) if gradient < 1e-6 else None
-    if name == "global minimum":
-        gap = float(objective.excess(v, M)) / objective.minimum
-    else:
-        gap = (float(objective.loss(v, M)) - loss) / loss
+    minimal = name == "global minimum"
+    gap = float(objective.excess(v, M)) / objective.minimum if minimal else (float(objective.loss(v, M)) - loss) / loss
     return Endpoint(name, loss, gap, gradient, value, key_query)
 
 

@@ -71,15 +71,15 @@ def _loss(title: str, objective: ExactObjective, rows: Sequence[Sequence[float]]
 def _step(title: str, objective: ExactObjective, model: LinearSelfAttention) -> bytes:
     learned = learned_step(model.value_vector().detach().cpu().double(), model.key_query().detach().cpu().double())
     difference = learned - objective.step
-    figure = Figure(figsize=(11.5, 4), layout="constrained")
+    figure = Figure(figsize=(11.5, 4.2), layout="constrained")
     axes = figure.subplots(1, 3)
     bound = float(torch.maximum(learned.abs().max(), objective.step.abs().max()))
     shared = Normalize(-bound, bound)
     small = float(difference.abs().max()) or 1.0
     panels = (
-        ("learned  B = v_y M_xx + v_x m_yxᵀ", learned, shared),
+        ("learned  B", learned, shared),
         ("theory  B*", objective.step, shared),
-        ("difference (its own scale)", difference, Normalize(-small, small)),
+        ("difference, on its own scale", difference, Normalize(-small, small)),
     )
     for ax, (name, matrix, norm) in zip(axes, panels, strict=True):
         image = ax.imshow(matrix.numpy(), cmap="RdBu_r", norm=norm)
@@ -92,7 +92,7 @@ def _step(title: str, objective: ExactObjective, model: LinearSelfAttention) -> 
             for i in range(size):
                 for j in range(size):
                     dark = abs(float(matrix[i, j])) > 0.6 * float(norm.vmax or 1)
-                    ax.text(j, i, f"{float(matrix[i, j]):.1e}" if norm is not shared else f"{float(matrix[i, j]):.3f}", ha="center",
+                    ax.text(j, i, f"{float(matrix[i, j]):.1e}" if norm is not shared else f"{float(matrix[i, j]) + 0.0:z.3f}", ha="center",
                             va="center", fontsize=7, color="white" if dark else "black")  # fmt: skip
         figure.colorbar(image, ax=ax, shrink=0.8)
     relative = float(difference.norm() / objective.step.norm())
@@ -111,7 +111,10 @@ def _predictions(title: str, config: TrainConfig, objective: ExactObjective, mod
     one_step = ((gradient @ objective.step) * tokens[:, -1, :-1]).sum(-1)
     figure = Figure(figsize=(9.5, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for ax, x, label, color in ((left, one_step, "one step of gradient descent (theory)", THEORY), (right, target, "label of the query", "0.35")):
+    for ax, x, label, color in (
+        (left, one_step, "one step of gradient descent (theory)", THEORY),
+        (right, target, "label of the query", "0.35"),
+    ):
         low, high = float(torch.minimum(x.min(), predicted.min())), float(torch.maximum(x.max(), predicted.max()))
         ax.scatter(x, predicted, s=5, alpha=0.4, color=TRAINED, linewidths=0, rasterized=True)
         ax.plot([low, high], [low, high], color=color, linewidth=1.2, linestyle="--", label="equal")

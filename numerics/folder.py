@@ -56,7 +56,9 @@ class RunFolder:
         for name, value in given.items():
             if stored.get(name) != value:
                 option = "--" + name.replace("_", "-")
-                raise ConfigError(f"{option}: the run in {path} has {stored.get(name)!r}, not {value!r}; leave the option out, or start another run.")
+                raise ConfigError(
+                    f"{option}: the run in {path} has {stored.get(name)!r}, not {value!r}; leave the option out, or start another run."
+                )
         try:
             return cls(path), TrainConfig.build(**stored)
         except ConfigError as error:

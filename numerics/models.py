@@ -30,8 +30,8 @@ class LinearSelfAttention(nn.Module):
         return (values * scores).sum(-1)
 
     def from_moments(self, moments: Tensor, query: Tensor) -> Tensor:
-        """The same from Σ_i z_i z_iᵀ (batch, d+1, d+1) and z_q (batch, d+1) -> predictions (batch,)"""
-        return ((self.value_vector() @ moments) * (query @ self.key_query().T)).sum(-1)
+        """The same from the symmetric Σ_i z_i z_iᵀ (batch, d+1, d+1) and z_q (batch, d+1) -> predictions (batch,)"""
+        return ((moments @ self.value_vector()) * (query @ self.key_query().T)).sum(-1)
 
     def to_theory(self) -> LinearAttention:
         """The weights as theory's parameters, every float taken as the rational that it is."""
@@ -85,14 +85,14 @@ def initial_model(
     def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, dtype=torch.float64, generator=generator)
 
-    width = scale / (context * size) ** 0.5
+    width = scale / (context**0.5 * size)  # so that v_y A is of size 1/n
     if parametrisation == "merged":
         v, M = normal(size) * scale / context**0.5, normal(size, size) * width
         if initialisation == "matched":
             v[:-1], M[-1] = 0, 0
             v[-1] = torch.copysign(M[:-1, :-1].norm() * (1.5 + v[-1].abs()), v[-1])
         return MergedAttention(v.to(dtype), M.to(dtype))
-    root = width**0.5
+    root = width**0.5 / size**0.25  # so that the entries of W_KᵀW_Q are of size `width`
     query, key, value, readout = normal(size, size) * root, normal(size, size) * root, normal(size, size) * root, normal(size) * root
     if initialisation == "matched":
         value[:, :-1], key[:, -1] = 0, 0

@@ -62,7 +62,8 @@ class ExactObjective:
     def gradient(self, v: Tensor, M: Tensor) -> tuple[Tensor, Tensor]:
         """∂L/∂v and ∂L/∂M"""
         v, M = (t.detach().to(DTYPE).requires_grad_() for t in (v, M))
-        return torch.autograd.grad(self.loss(v, M), (v, M))
+        slope_v, slope_M = torch.autograd.grad(self.loss(v, M), (v, M))
+        return slope_v, slope_M
 
 
 def learned_step(v: Tensor, M: Tensor) -> Tensor:

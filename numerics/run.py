@@ -23,7 +23,7 @@ from numerics.samplers import PromptSampler
 COLUMNS = ("step", "loss", "exact_loss", "relative_excess", "step_relative_error", "learning_rate")
 CHECK_PROMPTS, CHECK_BATCHES = 1 << 18, 64
 Z_LIMIT = 6.5
-"""Standard errors at which a sampled loss contradicts the exact one: for a Student t with 63 degrees of freedom, once in 10⁷ runs by chance."""
+"""Standard errors at which a sampled loss contradicts the exact one: by chance once in 10⁷ runs (Student t, 63 degrees of freedom)."""
 
 EXIT_CODES = {"agrees": 0, "other stationary point": 0, "contradicts": 1, "not converged": 3}
 
@@ -89,7 +89,12 @@ class _Trainer:
         self.sampler = PromptSampler(config.setting, dtype=dtype, device=self.device, generator=self.generator)
         if config.objective == "exact":
             self.optimiser: torch.optim.Optimizer = torch.optim.LBFGS(
-                self.model.parameters(), max_iter=10, history_size=50, line_search_fn="strong_wolfe", tolerance_grad=0.0, tolerance_change=0.0
+                self.model.parameters(),
+                max_iter=10,
+                history_size=50,
+                line_search_fn="strong_wolfe",
+                tolerance_grad=0.0,
+                tolerance_change=0.0,
             )
         else:
             self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.peak_learning_rate, betas=(0.9, 0.99))
@@ -143,7 +148,8 @@ class _Trainer:
             loss.backward()
             return loss
 
-        return self.optimiser.step(closure) + self.objective.minimum  # type: ignore[no-any-return,call-overload]
+        excess = self.optimiser.step(closure)  # type: ignore[arg-type]
+        return torch.as_tensor(excess) + self.objective.minimum
 
     def run(self, progress: Callable[[int, float], None]) -> None:
         config = self.config
@@ -170,7 +176,7 @@ class _Trainer:
         exact, excess = float(self.objective.loss(v, M)), float(self.objective.excess(v, M)) / self.objective.minimum
         if not (math.isfinite(loss) and math.isfinite(exact)):
             raise TrainingError(
-                f"training: the loss is {loss} at step {self.step}; lower --learning-rate ({self.config.peak_learning_rate:.3g}) or --initial-scale."
+                f"training: the loss is {loss} at step {self.step}; lower --learning-rate (now {self.config.peak_learning_rate:.3g})."
             )
         self.rows.append([self.step, loss, exact, excess, step_error(self.objective, v, M), rate])
         return excess

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -39,20 +39,20 @@ class PromptSampler:
     def __init__(self, setting: Setting, *, dtype: torch.dtype, device: torch.device, generator: Generator) -> None:
         self.dimension, self.context = int(setting.dimension), int(setting.context_length)
         self.generator = generator
-        self.options = {"dtype": dtype, "device": device}
+        self.dtype, self.device = dtype, device
         self.noise = float(setting.noise_variance) ** 0.5
         self.covariates = self._factor(setting.covariates.covariance)
         self.tasks = self._factor(setting.response.covariance)
 
-    def _factor(self, covariance: object) -> Tensor | None:
+    def _factor(self, covariance: Any) -> Tensor | None:
         """Fᵀ for row vectors, or None for the identity."""
-        matrix = to_tensor(covariance.as_explicit())  # type: ignore[attr-defined]
+        matrix = to_tensor(covariance.as_explicit())
         if torch.equal(matrix, torch.eye(len(matrix), dtype=matrix.dtype)):
             return None
-        return factor(matrix).mT.to(**self.options)
+        return factor(matrix).mT.to(dtype=self.dtype, device=self.device)
 
     def _normal(self, *shape: int) -> Tensor:
-        return torch.randn(*shape, generator=self.generator, **self.options)  # type: ignore[call-overload]
+        return torch.randn(*shape, generator=self.generator, dtype=self.dtype, device=self.device)
 
     def _tasks_and_queries(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
         """w (batch, d), z_q (batch, d+1), y_q (batch,)"""
@@ -75,7 +75,7 @@ class PromptSampler:
         the product Σ u_i u_iᵀ; mixing them into z_i = (x_i, w·x_i + ε_i) is done on that product, per prompt and not per token."""
         d = self.dimension
         tasks, query, target = self._tasks_and_queries(batch)
-        grams = torch.empty(batch, d + 1, d + 1, **self.options)  # type: ignore[call-overload]
+        grams = torch.empty(batch, d + 1, d + 1, dtype=self.dtype, device=self.device)
         start = 0
         for size in self._chunks(batch):
             drawn = self._normal(size, self.context, d + 1)

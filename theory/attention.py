@@ -44,7 +44,9 @@ class LinearAttention:
         if self.value.shape[1] != 1 or (rows - 2).is_negative:
             raise AttentionError(f"LinearAttention: value must be a (d+1)×1 column with d ≥ 1, got {_shape(self.value)}.")
         if self.key_query.shape != (rows, rows):
-            raise AttentionError(f"LinearAttention: value has {rows} rows, so key_query must be {rows}×{rows}, got {_shape(self.key_query)}.")
+            raise AttentionError(
+                f"LinearAttention: value has {rows} rows, so key_query must be {rows}×{rows}, got {_shape(self.key_query)}."
+            )
         explicit = [isinstance(m, MatrixBase) for m in (self.value, self.key_query)]
         blocks = [
             isinstance(m, BlockMatrix) and m.rowblocksizes == [rows - 1, 1] and m.colblocksizes == cols
@@ -67,7 +69,8 @@ class LinearAttention:
             if covariate_value.shape != (size, 1) or label_key_query.shape != (size, 1) or covariate_key_query.cols != size:
                 raise AttentionError(
                     "LinearAttention.from_blocks: needs covariate_value d×1, covariate_key_query d×d, label_key_query d×1, got "
-                    + ", ".join(map(_shape, parts)) + "."
+                    + ", ".join(map(_shape, parts))
+                    + "."
                 )
             column = ImmutableMatrix.zeros(size + 1, 1) if last_column is None else last_column
             if getattr(column, "shape", None) != (size + 1, 1):
@@ -98,7 +101,10 @@ class LinearAttention:
             label = [*map(str, range(1, k + 1)), "y"]
             entries = [Symbol(f"m_{a}_{b}", real=True) for a in label for b in label]
             return cls(value, ImmutableMatrix(k + 1, k + 1, entries))
-        sized = {symbol: MatrixSymbol(symbol.name, size, symbol.shape[1].subs(notation.d, size)) for symbol in (notation.v_x, notation.A, notation.c)}
+        sized = {
+            symbol: MatrixSymbol(symbol.name, size, symbol.shape[1].subs(notation.d, size))
+            for symbol in (notation.v_x, notation.A, notation.c)
+        }
         return cls.from_blocks(
             covariate_value=sized[notation.v_x],
             label_value=notation.v_y,
@@ -115,7 +121,8 @@ class LinearAttention:
         if q.shape != k.shape or v.shape[1] != q.shape[1] or h.shape != (v.shape[0], 1):
             raise AttentionError(
                 "LinearAttention.from_weights: needs query and key k×(d+1), value m×(d+1), readout m×1, got "
-                + ", ".join(f"{name} {_shape(part)}" for name, part in parts.items()) + "."
+                + ", ".join(f"{name} {_shape(part)}" for name, part in parts.items())
+                + "."
             )
         return cls(v.T * h, k.T * q)
 

@@ -182,4 +182,12 @@ def _replace(expr: Any, mapping: dict[Any, Any]) -> Any:
     return expr.func(*args)
 
 
-__all__ = ["general_excess", "general_gradient", "general_loss", "general_one_step_loss", "in_context_gradient", "in_context_loss", "specialise"]
+__all__ = [
+    "general_excess",
+    "general_gradient",
+    "general_loss",
+    "general_one_step_loss",
+    "in_context_gradient",
+    "in_context_loss",
+    "specialise",
+]

@@ -6,8 +6,8 @@ the solution is B*. The first part vanishes iff ŷ_even = 0 for almost every pro
 
     Aᵀ XᵀX v_x + v_y (yᵀy) c = 0   ⟺   Aᵀ XᵀX v_x = 0 and v_y c = 0   ⟺   (v_x = 0 or A = 0) and (v_y = 0 or c = 0)
 
-(compare degrees in (w, ε); the last step for one row of X; yᵀy is not identically 0 unless W = 0 and σ² = 0). With B = B* ≠ 0 two cases are left:
-c = 0, v_x = 0 with v_y A = B*, and A = 0, v_y = 0 with v_x cᵀ = B*, which needs a B* (hence a W) of rank one: every W at d = 1.
+(compare degrees in (w, ε); the last step for one row of X; yᵀy is not identically 0 unless W = 0 and σ² = 0). With B = B* ≠ 0
+two cases are left: c = 0, v_x = 0 with v_y A = B*, and A = 0, v_y = 0 with v_x cᵀ = B*, which needs a B* (hence a W) of rank one: every W at d = 1.
 With W = 0 the minimum is the zero predictor, reached in two more ways.
 """
 
@@ -32,7 +32,6 @@ from sympy import (
     MatrixSymbol,
     Ne,
     S,
-    Symbol,
     Trace,
     ZeroMatrix,
     cancel,
@@ -138,7 +137,10 @@ def general_step() -> Any:
         constant = {word[1:]: value for word, value in constant.items()}
     scales = [alphabet.expression(add(values)) for values in (*left.values(), *constant.values())]
     common = gcd_list(scales)
-    parts = [MatMul(factor_terms(cancel(scale / common)), alphabet.product(word, B.shape[0])) for scale, word in zip(scales, (*left, *constant), strict=True)]
+    parts = [
+        MatMul(factor_terms(cancel(scale / common)), alphabet.product(word, B.shape[0]))
+        for scale, word in zip(scales, (*left, *constant), strict=True)
+    ]
     system = MatAdd(*(part.doit(deep=False) for part in parts[: len(left)]))
     target = [part.doit(deep=False) for part in parts[len(left) :]]
     return MatMul(Inverse(system), target[0] if len(target) == 1 else MatAdd(*target))

@@ -1,14 +1,16 @@
 """The ridge estimate, and the paper's formula for the step size as a ratio of expectations with it.
 
 Given the context, the task vector has posterior mean ŵ = (XᵀX + σ²W⁻¹)⁻¹Xᵀy, the ridge estimate. At σ² = 0 it means its
-limit σ² → 0⁺, the minimum-norm interpolant in the metric of W⁻¹ (for W ∝ I the pseudo-inverse X⁺y); every identity below holds in that limit too.
+limit σ² → 0⁺, the minimum-norm interpolant in the metric of W⁻¹ (for W ∝ I the pseudo-inverse, X⁺y); every identity below
+holds in that limit too.
 
-The paper's step size is η = E[ŵᵀXᵀy] / E[yᵀX P Xᵀy], P = I in Theorem 1 and P = Σ⁻¹ in Theorem 2 (whitened coordinates), for ŷ = η (Σ y_i x_i)ᵀ P x_q.
+The paper's step size for ŷ = η (Σ y_i x_i)ᵀ P x_q is η = E[ŵᵀXᵀy] / E[yᵀX P Xᵀy], P = I in Theorem 1 and, by whitened
+coordinates, P = Σ⁻¹ in Theorem 2.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sympy import Expr, Identity, Inverse, MatMul, Trace, cancel
 from sympy.matrices.expressions.matexpr import MatrixSymbol
@@ -101,6 +103,6 @@ def paper_step_size(setting: Setting) -> StepSize:
     scale = Trace(product).doit() / setting.dimension
     difference = normal_form(product - scale * Identity(setting.dimension), symmetric=symmetric_symbols(setting))
     if not is_zero_matrix(difference) or scale.is_zero:
-        raise SettingError("paper_step_size: needs W Σ = a multiple of I that is not 0 (Theorems 1 and 2); use global_minimiser for other settings.")
+        raise SettingError("paper_step_size: needs W Σ = a nonzero multiple of I (Theorems 1 and 2); else use global_minimiser.")
     denominator = wick.expectation(BilinearForm(_LABELS.T * X * Inverse(Sigma) * X.T * _LABELS), *LAWS[:3])
     return StepSize(specialise(general_numerator(), setting), specialise(denominator, setting))

@@ -11,7 +11,7 @@ cyclic rotation, transposition, K K⁻¹ = I and ordering of factors is then equ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 

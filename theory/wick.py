@@ -134,13 +134,13 @@ class _Engine:
                 split = multiply(self._trace(before, columns, q), self._trace(after, rows, p))
                 terms.append(multiply(split, {rest: 1}))
             elif k == gaussian:
-                terms.append(multiply(self._joined(after, rows, turn(before), columns, p, q), {rest: 1}))
+                terms.append(multiply(self._joined(after, rows, turn(before), columns, q), {rest: 1}))
         for j, other in enumerate(rest):
             remaining: Polynomial = {rest[:j] + rest[j + 1 :]: 1}
             for i, k in enumerate(other):
                 if abs(k) == gaussian:
                     beta = other[i + 1 :] + other[:i]
-                    joined = self._joined(alpha, rows, turn(beta) if k > 0 else beta, columns, p, q)
+                    joined = self._joined(alpha, rows, turn(beta) if k > 0 else beta, columns, q)
                     terms.append(multiply(joined, remaining))
         return add(terms)
 
@@ -148,10 +148,6 @@ class _Engine:
         """tr(word · covariance)."""
         return add(multiply(scale, self.alphabet.closed(word + middle, size)) for scale, middle in covariance)
 
-    def _joined(self, left: Word, rows: Combination, right: Word, columns: Combination, p: Any, q: Any) -> Polynomial:
+    def _joined(self, left: Word, rows: Combination, right: Word, columns: Combination, size: Any) -> Polynomial:
         """tr(left · rows · right · columns), left of shape q×p and right of shape p×q."""
-        return add(
-            multiply(multiply(s, t), self.alphabet.closed(left + r + right + c, q if not r else p))
-            for s, r in rows
-            for t, c in columns
-        )
+        return add(multiply(multiply(s, t), self.alphabet.closed(left + r + right + c, size)) for s, r in rows for t, c in columns)

@@ -1,0 +1,29 @@
+# make train   set up a fresh machine and train on the default setting
+# make test    set up, check the style, the types and the import rules, and run every test
+# make bench   print the benchmark table
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: train test bench
+.DELETE_ON_ERROR:
+
+train: .venv/ready
+	$(BIN)/python -m numerics.train $(ARGS)
+
+test: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+bench: .venv/ready
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e '.[dev]'
+	touch $@
