@@ -11,7 +11,7 @@ from sympy.matrices.matrixbase import MatrixBase
 from theory import notation
 from theory.bilinear import BilinearForm
 from theory.errors import AttentionError
-from theory.exact import dimension_size, exact_matrix
+from theory.exact import dimension_size, exact_matrix, exact_scalar
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,11 @@ class LinearAttention:
         cls, *, covariate_value: Any, label_value: Any, covariate_key_query: Any, label_key_query: Any, last_column: Any = None
     ) -> LinearAttention:
         """From v_x (d×1), v_y, A = M_xx (d×d) and c = m_yx as a column (d×1); the last column of M, (d+1)×1, is 0 unless given."""
+        where = "LinearAttention.from_blocks"
+        covariate_value = exact_matrix(where, "covariate_value", covariate_value, AttentionError)
+        covariate_key_query = exact_matrix(where, "covariate_key_query", covariate_key_query, AttentionError)
+        label_key_query = exact_matrix(where, "label_key_query", label_key_query, AttentionError)
+        label_value = exact_scalar(where, "label_value", label_value, AttentionError)
         parts = (covariate_value, covariate_key_query, label_key_query)
         if all(isinstance(part, MatrixBase) for part in parts):
             size = covariate_key_query.rows

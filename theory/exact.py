@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Expr, Float, ZeroMatrix, sympify
+from sympy import Expr, Float, ZeroMatrix, nan, sympify, zoo
 from sympy.core.sympify import SympifyError
 from sympy.matrices.expressions.matexpr import MatrixExpr
 from sympy.matrices.matrixbase import MatrixBase
@@ -28,10 +28,10 @@ def exact_scalar(where: str, name: str, value: Any, error: type[TheoryError]) ->
     except (SympifyError, TypeError):
         raise error(f"{where}: {name} must be an exact number or symbol, got {value!r}.") from None
     if not isinstance(expr, Expr) or getattr(expr, "is_Matrix", False):
-        raise error(f"{where}: {name} must be an exact number or symbol, got {type(value).__name__} {value!r}.")
+        raise error(f"{where}: {name} must be an exact number or symbol, got a {type(value).__name__}.")
     if expr.has(Float):
         raise error(f"{where}: {name} = {expr} holds a float; {_FLOAT}.")
-    if expr.is_finite is False or expr.is_extended_real is False:
+    if expr.has(nan, zoo) or expr.is_finite is False or expr.is_extended_real is False:
         raise error(f"{where}: {name} must be a finite real number, got {expr}.")
     return expr
 
@@ -59,6 +59,8 @@ def covariance_matrix(where: str, value: Any, error: type[TheoryError], *, defin
     matrix = exact_matrix(where, "covariance", value, error)
     if matrix.shape[0] != matrix.shape[1]:
         raise error(f"{where}: covariance must be square, got {matrix.shape[0]}×{matrix.shape[1]}.")
+    if matrix.shape[0] == 0:
+        raise error(f"{where}: covariance must have a dimension ≥ 1, got 0×0.")
     kind = "positive definite" if definite else "positive semidefinite"
     if not isinstance(matrix, MatrixBase):
         return matrix

@@ -100,7 +100,7 @@ def in_context_gradient(setting: Setting, attention: LinearAttention) -> LinearA
     parts = {symbol: specialise(expr, setting, attention) for symbol, expr in general_gradient().items()}
     scale = 1 / setting.normalisation  # the loss depends on v through v / normalisation
     return LinearAttention.from_blocks(
-        covariate_value=normal_form(scale * parts[v_x]) if setting.normalisation != 1 else parts[v_x],
+        covariate_value=written_out(normal_form(scale * parts[v_x])),
         label_value=scale * parts[v_y],
         covariate_key_query=parts[A],
         label_key_query=parts[c],
@@ -135,6 +135,8 @@ def specialise(expr: Any, setting: Setting, attention: LinearAttention | None = 
     if explicit:  # I, 0 and their multiples are written out, so that only named matrices stay symbolic
         mapping = {key: written_out(value) for key, value in mapping.items()}
     result = normal_form(_replace(expr, mapping), symmetric=symmetric_symbols(setting))
+    if explicit:
+        result = written_out(result)
     scalar = not getattr(result, "is_Matrix", False)
     return collect(expand(result), setting.context_length) if scalar and setting.context_length.is_Symbol else result
 

@@ -7,7 +7,8 @@ the solution is B*. The first part vanishes iff ŷ_even = 0 for almost every pro
     Aᵀ XᵀX v_x + v_y (yᵀy) c = 0   ⟺   Aᵀ XᵀX v_x = 0 and v_y c = 0   ⟺   (v_x = 0 or A = 0) and (v_y = 0 or c = 0)
 
 (compare degrees in (w, ε); the last step for one row of X; yᵀy is not identically 0 unless W = 0 and σ² = 0). With B = B* ≠ 0
-two cases are left: c = 0, v_x = 0 with v_y A = B*, and A = 0, v_y = 0 with v_x cᵀ = B*, which needs a B* (hence a W) of rank one: every W at d = 1.
+two cases are left: c = 0, v_x = 0 with v_y A = B*; and A = 0, v_y = 0 with v_x cᵀ = B*, which needs a B* (hence a W) of rank
+one, as every W ≠ 0 is at d = 1.
 With W = 0 the minimum is the zero predictor, reached in two more ways.
 """
 
@@ -48,7 +49,7 @@ from sympy.polys.matrices import DomainMatrix
 from theory.attention import LinearAttention
 from theory.bilinear import BilinearForm
 from theory.errors import AttentionError, TheoryError
-from theory.exact import exact_scalar, is_zero_matrix
+from theory.exact import exact_matrix, exact_scalar, is_zero_matrix
 from theory.loss import general_excess, general_one_step_loss, specialise, symmetric_symbols, written_out
 from theory.notation import B, Sigma, W
 from theory.setting import Setting
@@ -281,7 +282,11 @@ def _labels_in_values(setting: Setting, step: Any, scale: Any, last_column: Any)
 
 
 def _labels_in_keys(setting: Setting, step: Any, scale: Any, direction: Any, last_column: Any) -> LinearAttention:
-    """v_x cᵀ = B* for a symmetric B* of rank one: B* = (B*r)(B*r)ᵀ / (rᵀB*r) for any r with B*r ≠ 0."""
+    """v_x cᵀ = B* for a symmetric B* of rank one: B* = (B*r)(B*r)ᵀ / (rᵀB*r) for any r with B*r ≠ 0.
+
+    Where Σ and W are multiples of I in a symbolic dimension, B* has rank one at d = 1 only, and the layer returned is
+    one-dimensional.
+    """
     scale = _nonzero(scale)
     size = sympify(step.shape[0])
     if not isinstance(step, MatrixBase) and not size.is_Integer and step.is_Matrix and not step.has(MatrixSymbol):
@@ -294,8 +299,16 @@ def _labels_in_keys(setting: Setting, step: Any, scale: Any, direction: Any, las
         direction = ImmutableMatrix.eye(step.rows)[:, axis]
     elif direction is None:
         direction = MatrixSymbol("r", size, 1)
+    direction = exact_matrix("ParameterFamily.sample", "direction", direction, AttentionError)
+    if direction.shape != (size, 1):
+        shape = "×".join(map(str, direction.shape))
+        raise AttentionError(f"ParameterFamily.sample: direction must be {size}×1, got {shape}.")
     image = step * direction
-    overlap = (direction.T * image)[0, 0] if isinstance(step, MatrixBase) else BilinearForm(direction.T * image)
+    overlap = (
+        (direction.T * image)[0, 0]
+        if isinstance(step, MatrixBase)
+        else normal_form(BilinearForm(direction.T * image), symmetric=symmetric_symbols(setting))
+    )
     if overlap.is_zero:
         raise AttentionError("ParameterFamily.sample: direction must not be annihilated by B*.")
     explicit = isinstance(step, MatrixBase)

@@ -37,9 +37,11 @@ class Setting:
 
     def __post_init__(self) -> None:
         if not isinstance(self.covariates, Gaussian):
-            raise SettingError(f"Setting: covariates must be a covariate law such as Gaussian(...), got {self.covariates!r}.")
+            raise SettingError(
+                f"Setting: covariates must be a covariate law such as Gaussian(...), got a {type(self.covariates).__name__}."
+            )
         if not isinstance(self.response, Linear):
-            raise SettingError(f"Setting: response must be a response family such as Linear(...), got {self.response!r}.")
+            raise SettingError(f"Setting: response must be a response family such as Linear(...), got a {type(self.response).__name__}.")
         if self.covariates.dimension != self.response.dimension:
             raise SettingError(
                 f"Setting: covariates are {self.covariates.dimension}-dimensional, the response {self.response.dimension}-dimensional; "

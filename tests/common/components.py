@@ -9,7 +9,24 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from sympy import QQ, Add, Identity, Matrix, MatrixBase, MatrixSymbol, Mul, Pow, Rational, Symbol, Trace, Transpose, ZeroMatrix, eye, factorial2, sympify
+from sympy import (
+    QQ,
+    Add,
+    Identity,
+    Matrix,
+    MatrixBase,
+    MatrixSymbol,
+    Mul,
+    Pow,
+    Rational,
+    Symbol,
+    Trace,
+    Transpose,
+    ZeroMatrix,
+    eye,
+    factorial2,
+    sympify,
+)
 from sympy.matrices.expressions import Inverse, MatAdd, MatMul, MatPow
 from sympy.polys.rings import PolyElement, ring
 

@@ -13,7 +13,9 @@ from sympy import Identity, Matrix, MatrixSymbol, Rational, Symbol, eye, symbols
 
 from theory import Gaussian, Linear, LinearAttention, Setting, in_context_gradient, in_context_loss
 
-exactly = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.explicit, Phase.reuse, Phase.generate])
+exactly = settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.explicit, Phase.reuse, Phase.generate]
+)
 n, d = symbols("n d", integer=True, positive=True)
 
 SYMBOLIC = [
@@ -84,6 +86,7 @@ def test_invariances(data):
     other[:, -1] = Matrix([17, *[Rational(-1, 3)] * case.d])
     assert in_context_loss(case.setting, LinearAttention(layer.value, other)) == loss
     gradient = in_context_gradient(case.setting, layer)
+    assert gradient.is_explicit
     assert gradient.key_query[:, -1].is_zero_matrix
     plain = case._replace(normalisation=1).setting
     assert in_context_loss(plain, LinearAttention(layer.value / case.normalisation, layer.key_query)) == loss
@@ -98,7 +101,10 @@ def substitute(setting, **changes):
 def test_symbolic_loss_specialises(case):
     """Symbols for n, σ² and every parameter, then numbers = numbers from the start."""
     layer = LinearAttention.symbolic(case.d)
-    numbers = {symbol: Rational(k + 1, 1 + k % 3) * (-1) ** k for k, symbol in enumerate(sorted(layer.value.free_symbols | layer.key_query.free_symbols, key=str))}
+    numbers = {
+        symbol: Rational(k + 1, 1 + k % 3) * (-1) ** k
+        for k, symbol in enumerate(sorted(layer.value.free_symbols | layer.key_query.free_symbols, key=str))
+    }
     setting = case.setting
     general = in_context_loss(substitute(setting, context_length=n), layer).subs({n: case.n, s2: Rational(1, 3)} | numbers)
     numeric = substitute(setting, noise_variance=Rational(1, 3))
@@ -108,7 +114,9 @@ def test_symbolic_loss_specialises(case):
 def blocks(size):
     sized = {name: MatrixSymbol(name, size, cols) for name, cols in (("v_x", 1), ("A", size), ("c", 1))}
     v_y = Symbol("v_y", real=True)
-    layer = LinearAttention.from_blocks(covariate_value=sized["v_x"], label_value=v_y, covariate_key_query=sized["A"], label_key_query=sized["c"])
+    layer = LinearAttention.from_blocks(
+        covariate_value=sized["v_x"], label_value=v_y, covariate_key_query=sized["A"], label_key_query=sized["c"]
+    )
     return layer, sized, v_y
 
 
@@ -116,7 +124,15 @@ def _env(case, sized, v_y):
     """Numbers for every symbol, and the same layer explicit."""
     v_x, A = Matrix(range(1, case.d + 1)), Matrix(case.d, case.d, lambda i, j: Rational(2 * i - j + 1, 3))
     c = Matrix([Rational(k - 1, 2) for k in range(case.d)])
-    env = {sized["v_x"]: v_x, sized["A"]: A, sized["c"]: c, v_y: Rational(-2, 3), n: Rational(case.n), d: Rational(case.d), s2: Rational(1, 3)}
+    env = {
+        sized["v_x"]: v_x,
+        sized["A"]: A,
+        sized["c"]: c,
+        v_y: Rational(-2, 3),
+        n: Rational(case.n),
+        d: Rational(case.d),
+        s2: Rational(1, 3),
+    }
     return env, LinearAttention.from_blocks(covariate_value=v_x, label_value=Rational(-2, 3), covariate_key_query=A, label_key_query=c)
 
 

@@ -6,16 +6,45 @@ Exact: no error model. The component losses (`common.components`) share no code 
 import itertools
 
 import pytest
-from common.components import K2, K3, L1, L2, L3, RANK_ONE, Case, Components, s2
+from common.components import K2, K3, L1, L2, L3, RANK_ONE, Case, Components
 from common.strategies import cases, layers, matrices, nonzero_rationals
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sympy import Eq, Identity, Inverse, Matrix, MatrixSymbol, Rational, S, Symbol, ZeroMatrix, cancel, diag, eye, linsolve, simplify, symbols, zeros
+from sympy import (
+    Eq,
+    Identity,
+    Inverse,
+    Matrix,
+    MatrixSymbol,
+    Rational,
+    S,
+    Symbol,
+    ZeroMatrix,
+    cancel,
+    diag,
+    eye,
+    linsolve,
+    simplify,
+    symbols,
+    zeros,
+)
 
-from theory import AttentionError, Gaussian, Linear, LinearAttention, Setting, SettingError, global_minimiser, in_context_gradient, in_context_loss
+from theory import (
+    AttentionError,
+    Gaussian,
+    Linear,
+    LinearAttention,
+    Setting,
+    SettingError,
+    global_minimiser,
+    in_context_gradient,
+    in_context_loss,
+)
 from theory.ridge import paper_step_size
 
-exactly = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.explicit, Phase.reuse, Phase.generate])
+exactly = settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.explicit, Phase.reuse, Phase.generate]
+)
 n, d = symbols("n d", integer=True, positive=True)
 s = Symbol("s", nonnegative=True)
 
@@ -53,7 +82,9 @@ def test_isotropic_step():
     setting = Setting(covariates=Gaussian.isotropic(d), response=Linear.isotropic(d), noise_variance=s, context_length=n)
     assert global_minimiser(setting).step == Identity(d) * (1 / (n + d + 1 + s))
     for size in (1, 2, 3):
-        explicit = Setting(covariates=Gaussian.isotropic(size), response=Linear.isotropic(size), noise_variance=Rational(1, 2), context_length=4)
+        explicit = Setting(
+            covariates=Gaussian.isotropic(size), response=Linear.isotropic(size), noise_variance=Rational(1, 2), context_length=4
+        )
         assert global_minimiser(explicit).step == eye(size) / (4 + size + 1 + Rational(1, 2))
 
 
@@ -230,10 +261,14 @@ def test_symbolic_member_is_stationary(kind):
     layer = minimiser.parameters[0].sample()
     gradient = in_context_gradient(setting, layer)
     assert simplify(gradient.label_value) == 0
-    scalar, _ = gradient.covariate_key_query.as_coeff_Mul() if gradient.covariate_key_query.is_ZeroMatrix else gradient.covariate_key_query.as_coeff_matrices()
+    scalar, _ = (
+        gradient.covariate_key_query.as_coeff_Mul()
+        if gradient.covariate_key_query.is_ZeroMatrix
+        else gradient.covariate_key_query.as_coeff_matrices()
+    )
     assert gradient.covariate_key_query.is_ZeroMatrix or simplify(scalar) == 0
     assert simplify(in_context_loss(setting, layer) - minimiser.loss) == 0
-    known = (d + s) * (1 - Rational(0)) - n * d / (n + d + 1 + s)
+    known = d + s - n * d / (n + d + 1 + s)
     assert simplify(minimiser.loss - known) == 0
 
 

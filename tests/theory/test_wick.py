@@ -131,7 +131,9 @@ def pairings(items):
             yield [(first, partner), *others]
 
 
-@pytest.mark.parametrize("entries", [[(0, 0)] * 4, [(0, 0), (0, 1), (1, 0), (1, 1)], [(0, 0), (0, 0), (0, 1), (0, 1), (1, 1), (1, 0)], [(0, 1)] * 8])
+@pytest.mark.parametrize(
+    "entries", [[(0, 0)] * 4, [(0, 0), (0, 1), (1, 0), (1, 1)], [(0, 0), (0, 0), (0, 1), (0, 1), (1, 1), (1, 0)], [(0, 1)] * 8]
+)
 def test_products_of_entries_against_all_pairings(entries):
     """E Π X_{i_k a_k} = Σ over pairings Π R_ij Σ_ab, each entry picked out by unit vectors."""
     R, Sigma = ROW_FACTOR[2] * ROW_FACTOR[2].T, L2 * L2.T

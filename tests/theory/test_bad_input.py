@@ -1,0 +1,192 @@
+"""Every bad input is refused with a one-line TheoryError that names the argument; floats with the way to pass a Rational."""
+
+import pytest
+from sympy import Float, Identity, Integer, Matrix, MatrixSymbol, Rational, eye, nan, oo, pi, symbols, zeros, zoo
+from sympy import I as imaginary
+
+from theory import (
+    AttentionError,
+    Gaussian,
+    Linear,
+    LinearAttention,
+    Setting,
+    SettingError,
+    TheoryError,
+    global_minimiser,
+    in_context_gradient,
+    in_context_loss,
+)
+
+n, d = symbols("n d", integer=True, positive=True)
+
+
+def setting(**changes):
+    parts = {"covariates": Gaussian.isotropic(2), "response": Linear.isotropic(2), "noise_variance": 1, "context_length": 3}
+    return Setting(**(parts | changes))
+
+
+def blocks(**changes):
+    parts = {"covariate_value": zeros(2, 1), "label_value": Integer(1), "covariate_key_query": eye(2), "label_key_query": zeros(2, 1)}
+    return LinearAttention.from_blocks(**(parts | changes))
+
+
+def weights(**changes):
+    return LinearAttention.from_weights(**({"query": eye(3), "key": eye(3), "value": eye(3), "readout": Matrix([0, 0, 1])} | changes))
+
+
+def family(index=0, prior=None, **free):
+    response = Linear.isotropic(2) if prior is None else Linear(prior)
+    return global_minimiser(setting(response=response)).parameters[index].sample(**free)
+
+
+RANK_ONE = Matrix([[1, 0], [0, 0]])
+TABLE = [
+    # covariances
+    ("Σ not square", lambda: Gaussian(zeros(2, 3)), SettingError, "covariance"),
+    ("Σ symbolic, not square", lambda: Gaussian(MatrixSymbol("Sigma", n, d)), SettingError, "covariance"),
+    ("Σ asymmetric", lambda: Gaussian(Matrix([[2, 1], [0, 2]])), SettingError, "covariance"),
+    ("Σ indefinite", lambda: Gaussian(Matrix([[1, 2], [2, 1]])), SettingError, "covariance"),
+    ("Σ negative", lambda: Gaussian(-eye(2)), SettingError, "covariance"),
+    ("Σ singular", lambda: Gaussian(Matrix([[1, 1], [1, 1]])), SettingError, "covariance"),
+    ("Σ zero", lambda: Gaussian(zeros(2, 2)), SettingError, "covariance"),
+    ("Σ irrational, indefinite", lambda: Gaussian(Matrix([[1, pi], [pi, 1]])), SettingError, "covariance"),
+    ("Σ complex", lambda: Gaussian(Matrix([[1, imaginary], [-imaginary, 2]])), SettingError, "covariance"),
+    ("Σ nan", lambda: Gaussian(Matrix([[nan]])), SettingError, "covariance"),
+    ("Σ a list", lambda: Gaussian([[1, 0], [0, 1]]), SettingError, "covariance"),
+    ("Σ a number", lambda: Gaussian(2), SettingError, "covariance"),
+    ("Σ a string", lambda: Gaussian("Sigma"), SettingError, "covariance"),
+    ("Σ None", lambda: Gaussian(None), SettingError, "covariance"),
+    ("W not square", lambda: Linear(zeros(2, 3)), SettingError, "covariance"),
+    ("W asymmetric", lambda: Linear(Matrix([[1, 1], [0, 1]])), SettingError, "covariance"),
+    ("W indefinite", lambda: Linear(Matrix([[0, 1], [1, 0]])), SettingError, "covariance"),
+    ("W negative", lambda: Linear(Matrix([[1, 0], [0, -1]])), SettingError, "covariance"),
+    # sizes
+    ("d = 0", lambda: Gaussian.isotropic(0), SettingError, "dimension"),
+    ("d = 3/2", lambda: Linear.isotropic(Rational(3, 2)), SettingError, "dimension"),
+    ("d a string", lambda: Gaussian.isotropic("d"), SettingError, "dimension"),
+    ("d infinite", lambda: Gaussian.isotropic(oo), SettingError, "dimension"),
+    ("symbolic d = 0", lambda: LinearAttention.symbolic(0), AttentionError, "dimension"),
+    ("0×0 Σ", lambda: Gaussian(zeros(0, 0)), SettingError, "covariance"),
+    # settings
+    ("σ² negative", lambda: setting(noise_variance=Rational(-1, 2)), SettingError, "noise_variance"),
+    ("σ² nan", lambda: setting(noise_variance=nan), SettingError, "noise_variance"),
+    ("σ² a string", lambda: setting(noise_variance="1/2"), SettingError, "noise_variance"),
+    ("σ² complex", lambda: setting(noise_variance=1 + imaginary), SettingError, "noise_variance"),
+    ("σ² a Python complex", lambda: setting(noise_variance=1j), SettingError, "noise_variance"),
+    ("σ² infinite", lambda: setting(noise_variance=oo), SettingError, "noise_variance"),
+    ("σ² complex infinite", lambda: setting(noise_variance=zoo), SettingError, "noise_variance"),
+    ("σ² a matrix", lambda: setting(noise_variance=eye(2)), SettingError, "noise_variance"),
+    ("σ² None", lambda: setting(noise_variance=None), SettingError, "noise_variance"),
+    ("σ² a bool", lambda: setting(noise_variance=True), SettingError, "noise_variance"),
+    ("n = 0", lambda: setting(context_length=0), SettingError, "context_length"),
+    ("n = −1", lambda: setting(context_length=-1), SettingError, "context_length"),
+    ("n = 3/2", lambda: setting(context_length=Rational(3, 2)), SettingError, "context_length"),
+    ("n infinite", lambda: setting(context_length=oo), SettingError, "context_length"),
+    ("n a string", lambda: setting(context_length="n"), SettingError, "context_length"),
+    ("normalisation = 0", lambda: setting(normalisation=0), SettingError, "normalisation"),
+    ("normalisation negative", lambda: setting(normalisation=-n), SettingError, "normalisation"),
+    ("covariates not a law", lambda: setting(covariates=eye(2)), SettingError, "covariates"),
+    ("response not a family", lambda: setting(response=eye(2)), SettingError, "response"),
+    ("d and d' differ", lambda: setting(response=Linear.isotropic(3)), SettingError, "covariates"),
+    ("d symbolic and 2", lambda: setting(response=Linear(Identity(d))), SettingError, "covariates"),
+    # layers
+    ("value a row", lambda: LinearAttention(Matrix([[1, 2, 3]]), eye(3)), AttentionError, "value"),
+    ("value too short", lambda: LinearAttention(Matrix([1]), eye(1)), AttentionError, "value"),
+    ("value a list", lambda: LinearAttention([1, 2], eye(2)), AttentionError, "value"),
+    ("key_query too small", lambda: LinearAttention(Matrix([1, 2, 3]), eye(2)), AttentionError, "key_query"),
+    ("key_query not square", lambda: LinearAttention(Matrix([1, 2, 3]), zeros(3, 2)), AttentionError, "key_query"),
+    (
+        "value without blocks",
+        lambda: LinearAttention(MatrixSymbol("v", d + 1, 1), MatrixSymbol("M", d + 1, d + 1)),
+        AttentionError,
+        "block",
+    ),
+    ("blocks: covariate_value 3×1", lambda: blocks(covariate_value=zeros(3, 1)), AttentionError, "covariate_value"),
+    ("blocks: label_key_query a row", lambda: blocks(label_key_query=zeros(1, 2)), AttentionError, "label_key_query"),
+    ("blocks: covariate_key_query 2×3", lambda: blocks(covariate_key_query=zeros(2, 3)), AttentionError, "covariate_key_query"),
+    ("blocks: last_column 2×1", lambda: blocks(last_column=zeros(2, 1)), AttentionError, "last_column"),
+    ("blocks: last_column a number", lambda: blocks(last_column=3), AttentionError, "last_column"),
+    ("blocks: covariate_value a list", lambda: blocks(covariate_value=[0, 0]), AttentionError, "covariate_value"),
+    ("blocks: covariate_key_query a list", lambda: blocks(covariate_key_query=[[1, 0], [0, 1]]), AttentionError, "covariate_key_query"),
+    ("blocks: label_value a string", lambda: blocks(label_value="1"), AttentionError, "value"),
+    ("weights: key of another width", lambda: weights(key=zeros(2, 3)), AttentionError, "key"),
+    ("weights: value of another width", lambda: weights(value=zeros(3, 2)), AttentionError, "value"),
+    ("weights: readout too long", lambda: weights(readout=zeros(4, 1)), AttentionError, "readout"),
+    ("weights: readout a list", lambda: weights(readout=[1]), AttentionError, "readout"),
+    (
+        "loss: layer of another dimension",
+        lambda: in_context_loss(setting(), LinearAttention(Matrix([0, 1]), eye(2))),
+        AttentionError,
+        "in_context_loss",
+    ),
+    (
+        "gradient: layer of another dimension",
+        lambda: in_context_gradient(setting(), LinearAttention(Matrix([0, 1]), eye(2))),
+        AttentionError,
+        "dimension",
+    ),
+    # families
+    ("unknown free parameter", lambda: family(colour=1), AttentionError, "colour"),
+    ("scale = 0", lambda: family(scale=0), AttentionError, "scale"),
+    ("scale a string", lambda: family(scale="2"), AttentionError, "scale"),
+    ("keys: scale = 0", lambda: family(1, RANK_ONE, scale=0), AttentionError, "scale"),
+    ("keys: direction annihilated", lambda: family(1, RANK_ONE, direction=Matrix([0, 1])), AttentionError, "direction"),
+    ("keys: direction 3×1", lambda: family(1, RANK_ONE, direction=Matrix([1, 0, 0])), AttentionError, "direction"),
+    ("keys: direction a list", lambda: family(1, RANK_ONE, direction=[1, 0]), AttentionError, "direction"),
+    ("last_column too long", lambda: family(last_column=zeros(4, 1)), AttentionError, "last_column"),
+    ("no values: key_query 2×2", lambda: family(0, zeros(2, 2), key_query=eye(2)), AttentionError, "key_query"),
+    ("no keys: value 2×1", lambda: family(1, zeros(2, 2), value=Matrix([1, 2])), AttentionError, "value"),
+]
+
+FLOATS = [
+    ("Σ", lambda: Gaussian(Matrix([[0.5]])), SettingError, "covariance"),
+    ("Σ symbolic", lambda: Gaussian(0.5 * MatrixSymbol("Sigma", d, d)), SettingError, "covariance"),
+    ("W", lambda: Linear(Matrix([[1, 0], [0, Float("0.5")]])), SettingError, "covariance"),
+    ("d", lambda: Gaussian.isotropic(2.0), SettingError, "dimension"),
+    ("σ²", lambda: setting(noise_variance=0.25), SettingError, "noise_variance"),
+    ("σ² sympy", lambda: setting(noise_variance=Float("0.25")), SettingError, "noise_variance"),
+    ("σ² inside", lambda: setting(noise_variance=0.5 * n), SettingError, "noise_variance"),
+    ("σ² nan", lambda: setting(noise_variance=float("nan")), SettingError, "noise_variance"),
+    ("σ² inf", lambda: setting(noise_variance=float("inf")), SettingError, "noise_variance"),
+    ("n", lambda: setting(context_length=3.0), SettingError, "context_length"),
+    ("normalisation", lambda: setting(normalisation=3.0), SettingError, "normalisation"),
+    ("value", lambda: LinearAttention(Matrix([0.5, 1]), eye(2)), AttentionError, "value"),
+    ("key_query", lambda: LinearAttention(Matrix([1, 1]), 0.5 * eye(2)), AttentionError, "key_query"),
+    ("blocks", lambda: blocks(label_value=0.5), AttentionError, "value"),
+    ("weights", lambda: weights(readout=Matrix([0, 0, 0.5])), AttentionError, "readout"),
+    ("scale", lambda: family(scale=0.5), AttentionError, "scale"),
+    ("last_column", lambda: family(last_column=Matrix([0, 0, 0.5])), AttentionError, "key_query"),
+    ("direction", lambda: family(1, RANK_ONE, direction=Matrix([0.5, 0])), AttentionError, "direction"),
+]
+
+
+def refusal(build, error, argument):
+    with pytest.raises(TheoryError) as caught:
+        build()
+    assert type(caught.value) is error
+    message = str(caught.value)
+    assert argument in message
+    assert len(message.splitlines()) == 1
+    return message
+
+
+@pytest.mark.parametrize(("build", "error", "argument"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_refused(build, error, argument):
+    refusal(build, error, argument)
+
+
+@pytest.mark.parametrize(("build", "error", "argument"), [row[1:] for row in FLOATS], ids=[row[0] for row in FLOATS])
+def test_float_refused(build, error, argument):
+    message = refusal(build, error, argument)
+    assert "float" in message
+    assert "Rational(" in message
+
+
+def test_good_input_is_not_refused():
+    """The neighbours of the bad inputs above: singular W, σ² = 0, n = 1, symbols, a definite irrational Σ."""
+    Linear(Matrix([[1, 1], [1, 1]]))
+    Gaussian(Matrix([[pi, 1], [1, pi]]))
+    assert setting(noise_variance=0, context_length=1).context_length == 1
+    assert setting(context_length=n, normalisation=n).normalisation == n
+    assert family(scale=Rational(-1, 3), last_column=Matrix([1, 2, 3])).dimension == 2
+    assert blocks(last_column=Matrix([1, 2, 3])).key_query[:, 2] == Matrix([1, 2, 3])
