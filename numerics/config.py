@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Literal
 
@@ -32,12 +33,20 @@ class TrainConfig(BaseModel):
     initial_scale: float = Field(1.0, gt=0, allow_inf_nan=False, description="size of the initial weights")
     steps: int = Field(4000, ge=1, description="optimiser steps at most")
     batch: int = Field(2048, ge=1, description="prompts a step")
-    learning_rate: float | None = Field(None, gt=0, allow_inf_nan=False, description="peak of the cosine schedule (default 0.03/√n)")
+    learning_rate: float | None = Field(
+        None, gt=0, le=1e30, allow_inf_nan=False, description="peak of the cosine schedule (default 0.03/√n)"
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="seed of weights and prompts")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
     threads: int = Field(1, ge=1, description="CPU threads; more pay off for long contexts only, and stall on a busy machine")
     tolerance: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="relative excess loss that counts as converged (default 1e-3 sampled, 1e-10 exact)"
+    )
+    step_tolerance: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="relative error of the step B that counts as converged (default 0.02 sampled, 1e-4 exact)",
     )
     checkpoint_every: int = Field(250, ge=1, description="steps between checkpoints")
 
@@ -59,14 +68,17 @@ class TrainConfig(BaseModel):
     def setting(self) -> Setting:
         """The setting in theory's terms, exact."""
         try:
-            covariance = _covariance("covariates", self.covariates, self.dimension)
-            law = Gaussian(covariance)
-            task = law.covariance.inv() if self.responses == "inverse" else _covariance("responses", self.responses, self.dimension)
-            noise = _rational("noise", self.noise)
-            setting = Setting(covariates=law, response=Linear(task), noise_variance=noise, context_length=self.context)
+            option = "--covariates"
+            law = Gaussian(_covariance(option, self.covariates, self.dimension))
+            option = "--responses"
+            inverse = self.responses == "inverse"
+            task = Linear(law.covariance.inv() if inverse else _covariance(option, self.responses, self.dimension))
+            option = "--noise"
+            noise = _rational(option, self.noise)
+            setting = Setting(covariates=law, response=task, noise_variance=noise, context_length=self.context)
         except TheoryError as error:
-            raise ConfigError(str(error)) from None
-        if task.is_zero_matrix:
+            raise ConfigError(f"{option}: {error}") from None
+        if task.covariance.is_zero_matrix:
             raise ConfigError("--responses: W = 0 leaves no task to learn; give at least one positive variance.")
         return setting
 
@@ -81,6 +93,11 @@ class TrainConfig(BaseModel):
         return self.tolerance if self.tolerance is not None else (1e-3 if self.objective == "sampled" else 1e-10)
 
     @property
+    def step_target(self) -> float:
+        """The relative error of the step at which a run counts as converged."""
+        return self.step_tolerance if self.step_tolerance is not None else (2e-2 if self.objective == "sampled" else 1e-4)
+
+    @property
     def torch_device(self) -> torch.device:
         """The device to train on."""
         if self.device == "auto":
@@ -90,9 +107,12 @@ class TrainConfig(BaseModel):
 
 def _rational(name: str, text: str) -> Rational:
     try:
-        return Rational(text.strip())
-    except (TypeError, ValueError, ZeroDivisionError):
-        raise ConfigError(f"--{name}: needs a number such as 0, 1/4 or 0.25, got {text!r}.") from None
+        value = Rational(text.strip())
+        if value.is_finite and math.isfinite(float(value)):
+            return value
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        pass
+    raise ConfigError(f"{name}: needs a number such as 0, 1/4 or 0.25, got {text!r}.")
 
 
 def _covariance(name: str, text: str, dimension: int) -> ImmutableMatrix:
@@ -104,6 +124,6 @@ def _covariance(name: str, text: str, dimension: int) -> ImmutableMatrix:
     if len(rows) != dimension or any(len(row) != dimension for row in rows):
         shape = f"{len(rows)} row{'s' * (len(rows) > 1)} of {'/'.join(sorted({str(len(row)) for row in rows}))} entries"
         raise ConfigError(
-            f"--{name}: at --dimension {dimension} needs {dimension} diagonal entries or {dimension} rows of {dimension}, got {shape}."
+            f"{name}: at --dimension {dimension} needs {dimension} diagonal entries or {dimension} rows of {dimension}, got {shape}."
         )
     return ImmutableMatrix(Matrix(rows))

@@ -33,8 +33,11 @@ class RunFolder:
         """A new run's folder; refuses one that holds anything."""
         folder = cls(path)
         try:
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
-                holds = "another run" if (path / CONFIG).exists() else "other files" if path.is_dir() else "no folder"
+            if path.exists() and not path.is_dir():
+                raise RunFolderError(f"--out {path}: is a file; give a new folder.")
+            # what a kill left half written is nothing to keep
+            if path.exists() and any(entry.suffix != ".part" for entry in path.iterdir()):
+                holds = "another run" if (path / CONFIG).exists() else "other files"
                 raise RunFolderError(f"--out {path}: holds {holds}; give a new folder, or --resume to continue a run.")
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -37,7 +37,20 @@ def _options(command: click.Command) -> click.Command:
     return command
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _OneLineErrors(click.Command):
+    """A command whose usage errors are one line, as all its other errors are."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **{**kwargs, "standalone_mode": False})
+        except click.ClickException as error:
+            click.echo(f"error: {error.format_message()}", err=True)
+            sys.exit(2)
+        except click.Abort:
+            sys.exit(130)
+
+
+@click.command(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--out", type=click.Path(path_type=Path), help="folder of the run [default: a new one in runs/]")
 @click.option("--resume", is_flag=True, help="continue the run in --out after a kill, to the same result")
 def main(out: Path | None, resume: bool, **values: Any) -> None:
@@ -47,6 +60,7 @@ def main(out: Path | None, resume: bool, **values: Any) -> None:
     the theory; 2 bad arguments; 3 training has not converged.
     """
     console = Console()
+    folder: RunFolder | None = None
     try:
         context = click.get_current_context()
         given = {name: value for name, value in values.items() if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
@@ -62,7 +76,7 @@ def main(out: Path | None, resume: bool, **values: Any) -> None:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        click.echo(f"interrupted; continue with --resume --out {folder.path}", err=True)
+        click.echo("interrupted" + (f"; continue with --resume --out {folder.path}" if folder else ""), err=True)
         sys.exit(130)
     _report(console, folder, result)
     sys.exit(EXIT_CODES[result.verdict])
@@ -95,7 +109,7 @@ def _report(console: Console, folder: RunFolder, result: Result) -> None:
     ):
         table.add_row(name, value)
     console.print(table)
-    console.print(f"{result.verdict}: {result.reason}.", highlight=False)
+    console.print(f"{result.verdict}: {result.reason}.", highlight=False, soft_wrap=True)
 
 
 _options(main)

@@ -3,12 +3,12 @@
 import pytest
 import torch
 from common.components import K1, K2, K3, L1, L2, L3, RANK_ONE, Case
-from numerics.errors import NumericsError
-from numerics.evaluate import compile_expression
-from numerics.objective import DTYPE, ExactObjective, to_tensor
 from sympy import Identity, Matrix, MatrixSymbol, Rational, Symbol, Trace, sqrt, zeros
 from torch import Generator
 
+from numerics.errors import NumericsError
+from numerics.evaluate import compile_expression
+from numerics.objective import DTYPE, ExactObjective, to_tensor
 from theory import LinearAttention, global_minimiser, in_context_gradient, in_context_loss
 from theory.loss import general_excess, general_loss
 
@@ -70,12 +70,18 @@ def test_leading_axes_broadcast(case):
         assert batched.shape == (2, 3)
         one_by_one = [[function(v[i, j], M[i, j]) for j in range(3)] for i in range(2)]
         torch.testing.assert_close(batched, torch.tensor(one_by_one, dtype=DTYPE), rtol=1e-13, atol=0)
-    torch.testing.assert_close(objective.loss(v[:, :1], M), torch.stack([objective.loss(v[i, 0], M[i]) for i in range(2)]), rtol=1e-13, atol=0)
+    torch.testing.assert_close(
+        objective.loss(v[:, :1], M), torch.stack([objective.loss(v[i, 0], M[i]) for i in range(2)]), rtol=1e-13, atol=0
+    )
 
 
 def test_node_kinds():
     K, x, s = MatrixSymbol("K", 2, 2), MatrixSymbol("x", 2, 1), Symbol("s")
-    k, column, number = torch.tensor([[2.0, 1.0], [0.5, 3.0]], dtype=DTYPE), torch.tensor([[1.0], [-2.0]], dtype=DTYPE), torch.tensor(1.5, dtype=DTYPE)
+    k, column, number = (
+        torch.tensor([[2.0, 1.0], [0.5, 3.0]], dtype=DTYPE),
+        torch.tensor([[1.0], [-2.0]], dtype=DTYPE),
+        torch.tensor(1.5, dtype=DTYPE),
+    )
     values = {K: k, x: column, s: number}
     for expr, expected in (
         (Trace(K * K.T) * s**2 / 3, (k * k).sum() * 0.75),
@@ -87,7 +93,11 @@ def test_node_kinds():
         torch.testing.assert_close(torch.as_tensor(compile_expression(expr)(values), dtype=DTYPE), expected, rtol=1e-14, atol=1e-15)
 
 
-@pytest.mark.parametrize("expr", [Symbol("unheard"), Trace(MatrixSymbol("U", 2, 2)), Identity(2), general_loss(), general_excess()], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize(
+    "expr",
+    [Symbol("unheard"), Trace(MatrixSymbol("U", 2, 2)), Identity(2), general_loss(), general_excess()],
+    ids=lambda e: type(e).__name__,
+)
 def test_an_unknown_symbol_is_named(expr):
     with pytest.raises(NumericsError, match="no value for "):
         compile_expression(expr)({})

@@ -5,12 +5,12 @@ Deterministic: seeded float64, tolerances from rounding only.
 
 import pytest
 import torch
-from numerics.models import MergedAttention, SeparateAttention, initial_model
-from numerics.objective import ExactObjective, learned_step
-from numerics.samplers import PromptSampler
 from sympy import Matrix, Rational
 from torch import Generator
 
+from numerics.models import MergedAttention, SeparateAttention, initial_model
+from numerics.objective import ExactObjective, learned_step
+from numerics.samplers import PromptSampler
 from theory import Gaussian, Linear, Setting, in_context_loss
 
 SETTINGS = [

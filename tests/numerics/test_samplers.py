@@ -1,16 +1,16 @@
 """Prompts against their law.
 
 Both forms of a batch agree up to rounding. Sampled means: z = (mean − expectation) / standard error, from 64 batches of 1024 prompts, so
-t with 63 degrees of freedom; |z| > 6.5 has probability 1.5e-8 (two-sided), under 1.5e-6 for all 80 or so comparisons together. Seeds are fixed, so
-a pass is repeatable; the rate is what choosing them anew would cost.
+t with 63 degrees of freedom; |z| > 6.5 has probability 1.5e-8 (two-sided), under 4e-6 for all 200 or so comparisons together. Seeds are
+fixed, so a pass is repeatable; the rate is what choosing them anew would cost.
 """
 
 import pytest
 import torch
-from numerics.samplers import CHUNK, PromptSampler, factor
 from sympy import Matrix, Rational, eye
 from torch import Generator
 
+from numerics.samplers import CHUNK, PromptSampler, factor
 from theory import Gaussian, Linear, LinearAttention, Setting, global_minimiser, in_context_loss
 
 Z_LIMIT, BATCHES, SIZE = 6.5, 64, 1024
@@ -111,13 +111,15 @@ def test_mean_loss_is_theorys(case, where):
     if where == "minimum":
         layer = global_minimiser(case).parameters[0].sample()
     else:
-        layer = LinearAttention(Matrix([Rational(1, 5 + i) for i in range(d + 1)]), Matrix(d + 1, d + 1, lambda i, j: Rational((2 * i + j) % 3 - 1, 4)))
+        layer = LinearAttention(
+            Matrix([Rational(1, 5 + i) for i in range(d + 1)]), Matrix(d + 1, d + 1, lambda i, j: Rational((2 * i + j) % 3 - 1, 4))
+        )
     v, M = dense(layer.value)[:, 0], dense(layer.key_query)
     draw, means = sampler(case, seed=11), []
     for _ in range(BATCHES):
-        prompts = draw.moments(4 * SIZE)
+        prompts = draw.moments(SIZE)
         means.append((((v @ prompts.moments) * (prompts.query @ M.T)).sum(-1) - prompts.target).square().mean())
     exact = float(in_context_loss(case, layer))
     error = assert_mean(torch.stack(means)[:, None], exact)
     if where == "minimum":
-        assert 6 * error < 0.1 * exact
+        assert 6 * error < 0.2 * exact
