@@ -22,7 +22,7 @@ from numerics.samplers import PromptSampler
 
 COLUMNS = ("step", "loss", "exact_loss", "relative_excess", "step_relative_error", "learning_rate")
 CHECK_PROMPTS, CHECK_NORMALS, CHECK_BATCHES = 1 << 20, 1 << 27, 64
-"""The loss on fresh prompts is measured on this many prompts at most, fewer where they take more normals, in this many independent batches."""
+"""The fresh prompts on which the loss is measured, at most; the normals they may take; the independent batches they come in."""
 Z_LIMIT = 6.5
 """Standard errors at which a sampled loss contradicts the exact one: by chance once in 10⁷ runs (Student t, 63 degrees of freedom)."""
 

@@ -3,7 +3,8 @@
 Trained: L-BFGS on the exact loss from random matched weights; deterministic, ‖B − B*‖ ≤ 1e-4 ‖B*‖.
 
 Sampled: with f = (Σ y_i x_i)ᵀ B x_q, B = B* makes E f (f − y_q) = 0 (the loss is stationary along B). Two estimators of it, each the
-mean of 64 batches, so t with 63 degrees of freedom: from prompts as they are, and with its expectation over (x_q, w, ε) taken given the covariates,
+mean of 64 batches, so t with 63 degrees of freedom: from prompts as they are,
+and with its expectation over (x_q, w, ε) taken given the covariates,
     E[f (f − y_q) | X] = tr BΣBᵀ(SWS + σ²S) − tr BΣWS,   S = XᵀX,
 whose size is chosen by a pilot so that 1.01·B* is 13 standard errors off. |z| > 6.5 has probability 1.5e-8 for the right B* (an assertion),
 and 1.01·B* passes with probability below 1e-6. Derandomised: Hypothesis draws the same settings on every run, and seeds are fixed.
