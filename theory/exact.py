@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Expr, Float, ZeroMatrix, nan, sympify, zoo
+from sympy import Expr, Float, Integer, ZeroMatrix, nan, sympify, zoo
 from sympy.core.sympify import SympifyError
 from sympy.matrices.expressions.matexpr import MatrixExpr
 from sympy.matrices.matrixbase import MatrixBase
@@ -63,6 +63,9 @@ def covariance_matrix(where: str, value: Any, error: type[TheoryError], *, defin
         raise error(f"{where}: covariance must have a dimension ≥ 1, got 0×0.")
     kind = "positive definite" if definite else "positive semidefinite"
     if not isinstance(matrix, MatrixBase):
+        scale, _ = (Integer(0), None) if isinstance(matrix, ZeroMatrix) else matrix.as_coeff_mmul()
+        if scale.is_negative or (definite and scale.is_zero):
+            raise error(f"{where}: covariance must be {kind}, got {matrix}, a multiple by {scale}.")
         return matrix
     for i in range(matrix.rows):
         for j in range(i):
@@ -90,6 +93,13 @@ def _witness(matrix: Any, definite: bool) -> str:
     return f"determinant {matrix.det()} and an eigenvalue {'≤' if definite else '<'} 0"
 
 
+def matrix_rank(matrix: Any) -> int:
+    """Rank of an explicit matrix without symbols, exact."""
+    if all(entry.is_Rational for entry in matrix):
+        return int(DomainMatrix.from_Matrix(matrix).to_field().rank())
+    return int(matrix.rank())
+
+
 def dimension_size(where: str, value: Any, error: type[TheoryError]) -> Any:
     """A whole number ≥ 1, or a symbol not known to be anything else."""
     size = exact_scalar(where, "dimension", value, error)
@@ -103,4 +113,4 @@ def is_zero_matrix(matrix: Any) -> bool:
     return isinstance(matrix, ZeroMatrix) or (isinstance(matrix, MatrixBase) and bool(matrix.is_zero_matrix))
 
 
-__all__ = ["covariance_matrix", "dimension_size", "exact_matrix", "exact_scalar", "is_zero_matrix"]
+__all__ = ["covariance_matrix", "dimension_size", "exact_matrix", "exact_scalar", "is_zero_matrix", "matrix_rank"]

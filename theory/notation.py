@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import sympy
 from sympy import Basic, MatrixSymbol, Symbol
 
 n = Symbol("n", integer=True, positive=True)
@@ -33,6 +34,15 @@ class Entry(NamedTuple):
     latex: str
     meaning: str
     papers: str
+
+
+def latex(expr: Basic) -> str:
+    """LaTeX in the notation of the table.
+
+    >>> latex(sigma2 * n)
+    'n \\\\sigma^2'
+    """
+    return str(sympy.latex(expr, symbol_names={entry.symbol: entry.latex for entry in TABLE if isinstance(entry.symbol, Symbol)}))
 
 
 TABLE: tuple[Entry, ...] = (

@@ -184,6 +184,13 @@ class Alphabet:
             return []
         if isinstance(expr, Inverse | MatPow):
             return self._power(expr.args[0], expr.args[1])
+        if (
+            isinstance(expr, MatrixBase)
+            and expr.rows == expr.cols > 1
+            and expr.is_diagonal()
+            and all(entry == 1 for entry in expr.diagonal())
+        ):
+            return [(ONE, ())]
         if isinstance(expr, MatrixBase) and expr.shape == (1, 1):
             return [(self.scalar(expr[0, 0]), ())]
         if isinstance(expr, MatrixSymbol | MatrixBase):
