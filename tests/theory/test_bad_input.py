@@ -1,7 +1,7 @@
 """Every bad input is refused with a one-line TheoryError that names the argument; floats with the way to pass a Rational."""
 
 import pytest
-from sympy import Float, Identity, Integer, Matrix, MatrixSymbol, Rational, eye, nan, oo, pi, symbols, zeros, zoo
+from sympy import Float, Identity, Integer, Matrix, MatrixSymbol, Rational, ZeroMatrix, eye, nan, oo, pi, symbols, zeros, zoo
 from sympy import I as imaginary
 
 from theory import (
@@ -67,6 +67,9 @@ TABLE = [
     ("d infinite", lambda: Gaussian.isotropic(oo), SettingError, "dimension"),
     ("symbolic d = 0", lambda: LinearAttention.symbolic(0), AttentionError, "dimension"),
     ("0×0 Σ", lambda: Gaussian(zeros(0, 0)), SettingError, "covariance"),
+    ("Σ the symbolic 0", lambda: Gaussian(ZeroMatrix(2, 2)), SettingError, "covariance"),
+    ("Σ = −I, named", lambda: Gaussian(-Identity(2)), SettingError, "covariance"),
+    ("W = −K, named", lambda: Linear(-MatrixSymbol("K", 2, 2)), SettingError, "covariance"),
     # settings
     ("σ² negative", lambda: setting(noise_variance=Rational(-1, 2)), SettingError, "noise_variance"),
     ("σ² nan", lambda: setting(noise_variance=nan), SettingError, "noise_variance"),
