@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from numerics.objective import DTYPE, ExactObjective, learned_step
+from numerics.objective import DTYPE, LIFT, ExactObjective, learned_step
 
 
 class Endpoint(NamedTuple):
@@ -78,7 +78,7 @@ def minimise(loss: Callable[[Tensor], Tensor], theta: Tensor, *, iterations: int
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        value: Tensor = loss(theta)
+        value = LIFT * loss(theta)
         value.backward()
         return value
 

@@ -12,6 +12,9 @@ from theory import Setting, global_minimiser, notation
 from theory.loss import general_excess, general_loss
 
 DTYPE = torch.float64
+LIFT = 1e10
+"""Losses are handed to torch's L-BFGS in this multiple: it drops curvature pairs with s·y ≤ 1e-10, an absolute bound, and without
+its memory it stalls at a relative excess of about 1e-10."""
 
 
 def to_tensor(matrix: Any, device: torch.device | str = "cpu") -> Tensor:

@@ -17,7 +17,7 @@ from numerics.endpoint import Endpoint, locate
 from numerics.errors import RunFolderError, TrainingError
 from numerics.folder import CHECKPOINT, RunFolder
 from numerics.models import LinearSelfAttention, initial_model
-from numerics.objective import ExactObjective, learned_step
+from numerics.objective import LIFT, ExactObjective, learned_step
 from numerics.samplers import PromptSampler
 
 COLUMNS = ("step", "loss", "exact_loss", "relative_excess", "step_relative_error", "learning_rate")
@@ -150,12 +150,12 @@ class _Trainer:
 
         def closure() -> Tensor:
             self.optimiser.zero_grad()
-            loss = self.objective.excess(self.model.value_vector(), self.model.key_query())
-            loss.backward()
-            return loss
+            excess = LIFT * self.objective.excess(self.model.value_vector(), self.model.key_query())
+            excess.backward()
+            return excess
 
         excess = self.optimiser.step(closure)  # type: ignore[arg-type]
-        return torch.as_tensor(excess) + self.objective.minimum
+        return torch.as_tensor(excess) / LIFT + self.objective.minimum
 
     def run(self, progress: Callable[[int, float], None]) -> None:
         config = self.config
