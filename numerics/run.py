@@ -189,8 +189,9 @@ class _Trainer:
 
     def _settled(self) -> bool:
         """Exact training: at the minimum, or nothing gained in ten times ten iterations."""
-        excesses = [row[3] for row in self.rows]
-        return excesses[-1] < 1e-12 or (len(excesses) > 10 and excesses[-1] >= excesses[-11] * (1 - 1e-6))
+        excesses, error = [row[3] for row in self.rows], self.rows[-1][4]
+        minimal = excesses[-1] < 1e-12 and error < self.config.step_target / 10
+        return minimal or (len(excesses) > 10 and excesses[-1] >= excesses[-11] * (1 - 1e-6))
 
 
 def step_error(objective: ExactObjective, v: Tensor, M: Tensor) -> float:
