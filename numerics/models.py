@@ -77,8 +77,9 @@ def initial_model(
     initialisation
         "gaussian"  every weight is Gaussian. The loss has stationary points that are not global minima, and
                     from here training does end in them.
-        "matched"   v_x = 0 and m_yx = 0, the rest Gaussian and |v_y| > ‖A‖_F. On this subspace, which gradient flow on the exact loss
-                    does not leave, Zhang, Frei and Bartlett (arXiv 2306.09927) prove convergence to the global minimum.
+        "matched"   v_x = 0 and m_yx = 0, the rest Gaussian and |v_y| > ‖A‖_F. Gradient flow on the exact loss does not leave this
+                    subspace; for W = I and a start of this kind Zhang, Frei and Bartlett (arXiv 2306.09927) prove that
+                    it converges to the global minimum. For other W it is a choice that was measured.
     """
     size = dimension + 1
 
