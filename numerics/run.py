@@ -220,7 +220,9 @@ def judge(config: TrainConfig, objective: ExactObjective, v: Tensor, M: Tensor, 
     error = step_error(objective, v, M)
     measured, standard_error = sampled_loss(config, v, M)
     end = locate(objective, v, M)
-    verdict, reason = _verdict(config, objective, end, loss=loss, excess=excess, error=error, z=(measured - loss) / standard_error)
+    verdict, reason = _verdict(
+        config, objective, end, loss=loss, excess=excess, error=error, z=(measured - loss) / standard_error, steps=steps
+    )
     return Result(
         verdict=verdict,
         reason=reason,
@@ -242,24 +244,28 @@ def judge(config: TrainConfig, objective: ExactObjective, v: Tensor, M: Tensor, 
 
 
 def _verdict(
-    config: TrainConfig, objective: ExactObjective, end: Endpoint, *, loss: float, excess: float, error: float, z: float
+    config: TrainConfig, objective: ExactObjective, end: Endpoint, *, loss: float, excess: float, error: float, z: float, steps: int
 ) -> tuple[str, str]:
     minimum = objective.minimum
+    v, M = torch.zeros_like(end.value), torch.zeros_like(end.key_query)
+    rounding = 64 * torch.finfo(v.dtype).eps * float(objective.loss(v, M))  # the loss is a sum of terms of the zero predictor's size
+    stalled = f"training stalled at step {steps}; try another --seed, or --initialisation matched"
+    advice = "train longer (--steps)" if steps >= config.steps else stalled
     if abs(z) > Z_LIMIT:
         return "contradicts", f"the loss on fresh prompts is {abs(z):.1f} standard errors from the exact loss at the trained weights"
-    if abs(loss - minimum - excess * minimum) > 1e-9 * max(loss, minimum):
+    if abs(loss - minimum - excess * minimum) > 1e-9 * max(loss, minimum) + rounding:
         return "contradicts", "the exact loss at the trained weights is not the minimum plus the excess"
     if end.gradient >= 1e-6:
-        return "not converged", "the trained weights lead to no stationary point of the exact loss; train longer (--steps)"
+        return "not converged", "the trained weights lead to no stationary point of the exact loss; " + advice
     if end.name is None:
         return "contradicts", "the weights lead to a stationary point that the theory does not list"
     if abs(end.gap) > config.target:
-        return "not converged", f"relative excess {end.gap:.2g} over the {end.name}, above {config.target:g}; train longer (--steps)"
+        return "not converged", f"relative excess {end.gap:.2g} over the {end.name}, above {config.target:g}; {advice}"
     if end.name != "global minimum":
         return "other stationary point", "training ended in a stationary point that is not the global minimum; see --initialisation"
     polished = step_error(objective, end.value, end.key_query)
     if polished > 1e-3:
         return "contradicts", f"the loss is minimal where the weights lead, yet the step there is {polished:.2g} off the optimal one"
     if error > config.step_target:
-        return "not converged", f"the step is {error:.2g} off the optimal one, above {config.step_target:g}; train longer (--steps)"
+        return "not converged", f"the step is {error:.2g} off the optimal one, above {config.step_target:g}; {advice}"
     return "agrees", "the trained weights are at the global minimum, and the learned step is the optimal one"

@@ -62,7 +62,8 @@ class LinearAttention:
     def from_blocks(
         cls, *, covariate_value: Any, label_value: Any, covariate_key_query: Any, label_key_query: Any, last_column: Any = None
     ) -> LinearAttention:
-        """From v_x (d×1), v_y, A = M_xx (d×d) and c = m_yx as a column (d×1); the last column of M, (d+1)×1, is 0 unless given."""
+        """From v_x (d×1), v_y, A = M_xx (d×d) and c = m_yx as a column (d×1); the last column of M is 0 unless given,
+        as a (d+1)×1 matrix, or as a pair of a d×1 and a 1×1 matrix where the blocks are named."""
         where = "LinearAttention.from_blocks"
         covariate_value = exact_matrix(where, "covariate_value", covariate_value, AttentionError)
         covariate_key_query = exact_matrix(where, "covariate_key_query", covariate_key_query, AttentionError)
@@ -89,6 +90,8 @@ class LinearAttention:
         upper: Any = ZeroMatrix(size, 1)
         corner: Any = ImmutableMatrix([[0]])
         if last_column is not None:
+            if not isinstance(last_column, tuple) or [getattr(part, "shape", None) for part in last_column] != [(size, 1), (1, 1)]:
+                raise AttentionError(f"{where}: with named blocks last_column must be a pair of a {size}×1 and a 1×1 matrix.")
             upper, corner = last_column
         return cls(
             BlockMatrix([[covariate_value], [ImmutableMatrix([[label_value]])]]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Expr, Float, Integer, ZeroMatrix, nan, sympify, zoo
+from sympy import Expr, Float, Identity, Integer, MatrixSymbol, ZeroMatrix, nan, sympify, zoo
 from sympy.core.sympify import SympifyError
 from sympy.matrices.expressions.matexpr import MatrixExpr
 from sympy.matrices.matrixbase import MatrixBase
@@ -53,7 +53,7 @@ def exact_matrix(where: str, name: str, value: Any, error: type[TheoryError]) ->
 def covariance_matrix(where: str, value: Any, error: type[TheoryError], *, definite: bool) -> Any:
     """A covariance: square, symmetric, and positive (semi)definite as far as its entries decide it.
 
-    Explicit rational matrices are decided exactly, by the signs of the characteristic polynomial's coefficients; symbols are
+    Matrices of rationals are decided exactly, by the signs of the characteristic polynomial's coefficients; symbols are
     taken at their word.
     """
     matrix = exact_matrix(where, "covariance", value, error)
@@ -62,6 +62,9 @@ def covariance_matrix(where: str, value: Any, error: type[TheoryError], *, defin
     if matrix.shape[0] == 0:
         raise error(f"{where}: covariance must have a dimension ≥ 1, got 0×0.")
     kind = "positive definite" if definite else "positive semidefinite"
+    sized = all(sympify(size).is_Integer for size in matrix.shape)
+    if sized and not isinstance(matrix, MatrixBase | Identity) and not matrix.has(MatrixSymbol):
+        matrix = matrix.as_explicit().as_immutable()
     if not isinstance(matrix, MatrixBase):
         scale, _ = (Integer(0), None) if isinstance(matrix, ZeroMatrix) else matrix.as_coeff_mmul()
         if scale.is_negative or (definite and scale.is_zero):

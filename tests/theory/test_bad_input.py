@@ -1,7 +1,24 @@
 """Every bad input is refused with a one-line TheoryError that names the argument; floats with the way to pass a Rational."""
 
 import pytest
-from sympy import Float, Identity, Integer, Matrix, MatrixSymbol, Rational, ZeroMatrix, eye, nan, oo, pi, symbols, zeros, zoo
+from sympy import (
+    Float,
+    Identity,
+    Integer,
+    MatMul,
+    Matrix,
+    MatrixSymbol,
+    OneMatrix,
+    Rational,
+    ZeroMatrix,
+    eye,
+    nan,
+    oo,
+    pi,
+    symbols,
+    zeros,
+    zoo,
+)
 from sympy import I as imaginary
 
 from theory import (
@@ -68,6 +85,8 @@ TABLE = [
     ("symbolic d = 0", lambda: LinearAttention.symbolic(0), AttentionError, "dimension"),
     ("0×0 Σ", lambda: Gaussian(zeros(0, 0)), SettingError, "covariance"),
     ("Σ the symbolic 0", lambda: Gaussian(ZeroMatrix(2, 2)), SettingError, "covariance"),
+    ("Σ of ones", lambda: Gaussian(OneMatrix(2, 2)), SettingError, "covariance"),
+    ("Σ a multiple, indefinite", lambda: Gaussian(MatMul(2, Matrix([[1, 2], [2, 1]]), evaluate=False)), SettingError, "covariance"),
     ("Σ = −I, named", lambda: Gaussian(-Identity(2)), SettingError, "covariance"),
     ("W = −K, named", lambda: Linear(-MatrixSymbol("K", 2, 2)), SettingError, "covariance"),
     # settings
