@@ -99,9 +99,7 @@ class Minimiser:
 
     def excess(self, attention: LinearAttention) -> Any:
         """L(v, M) − min L as a mean square, without cancellation."""
-        deviation = attention.step / self.setting.normalisation - self.step
-        if not attention.is_explicit:
-            deviation = attention.step * (1 / self.setting.normalisation) - self.step
+        deviation = attention.step * (1 / self.setting.normalisation) - self.step
         return specialise(general_excess(), self.setting, attention, deviation)
 
 
@@ -326,9 +324,6 @@ def _zero_families(setting: Setting, no_task: Boolean, noise: Any) -> list[Param
     """Ways to predict 0, the minimum if W = 0."""
     size = setting.dimension
 
-    def layer(value: Any, key_query: Any) -> LinearAttention:
-        return LinearAttention(value, key_query)
-
     def zeros(rows: Any, cols: Any) -> Any:
         return ImmutableMatrix.zeros(int(rows), int(cols)) if size.is_Integer else ZeroMatrix(rows, cols)
 
@@ -337,14 +332,14 @@ def _zero_families(setting: Setting, no_task: Boolean, noise: Any) -> list[Param
     def no_values(key_query: Any = None, label_value: Any = S.Zero) -> LinearAttention:
         if size.is_Integer:
             value = ImmutableMatrix.vstack(ImmutableMatrix.zeros(int(size), 1), ImmutableMatrix([[label_value]]))
-            return layer(value, default.key_query if key_query is None else key_query)
+            return LinearAttention(value, default.key_query if key_query is None else key_query)
         blocks = LinearAttention.from_blocks(
             covariate_value=zeros(size, 1),
             label_value=label_value,
             covariate_key_query=default.covariate_key_query,
             label_key_query=default.label_key_query,
         )
-        return layer(blocks.value, blocks.key_query if key_query is None else key_query)
+        return LinearAttention(blocks.value, blocks.key_query if key_query is None else key_query)
 
     def no_keys(value: Any = None, label_key_query: Any = None) -> LinearAttention:
         chosen = default if value is None else LinearAttention(value, default.key_query)
