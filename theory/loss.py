@@ -31,28 +31,28 @@ LAWS = (
     wick.gaussian_vector(eps_q, sigma2 * Identity(1)),
 )
 
-_LABELS = X * w + eps
-_QUERY_LABEL = BilinearForm(w.T * x_q) + BilinearForm(eps_q)
+LABELS = X * w + eps
+QUERY_LABEL = BilinearForm(w.T * x_q) + BilinearForm(eps_q)
 _FLIP = {w: -w, eps: -eps}
 
 
-def _prediction() -> Expr:
+def prediction() -> Expr:
     """ŷ = vᵀ (Σ_i z_i z_iᵀ) M z_q, written in blocks: Σ z zᵀ = [[XᵀX, Xᵀy], [yᵀX, yᵀy]]."""
-    S, Xy, yy = X.T * X, X.T * _LABELS, _LABELS.T * _LABELS
+    S, Xy, yy = X.T * X, X.T * LABELS, LABELS.T * LABELS
     through_covariates = BilinearForm(v_x.T * S * A * x_q) + v_y * BilinearForm(Xy.T * A * x_q)
     through_labels = BilinearForm(v_x.T * Xy) + v_y * BilinearForm(yy)
     return through_covariates + through_labels * BilinearForm(c.T * x_q)
 
 
-def _one_step_prediction() -> Expr:
+def one_step_prediction() -> Expr:
     """(Σ y_i x_i)ᵀ B x_q"""
-    return BilinearForm(_LABELS.T * X * B * x_q)
+    return BilinearForm(LABELS.T * X * B * x_q)
 
 
 @cache
 def general_loss() -> Expr:
     """L(v, M) in the symbols of `theory.notation`."""
-    return wick.expectation((_prediction() - _QUERY_LABEL) ** 2, *LAWS)
+    return wick.expectation((prediction() - QUERY_LABEL) ** 2, *LAWS)
 
 
 @cache
@@ -64,7 +64,7 @@ def general_gradient() -> dict[Any, Any]:
 @cache
 def general_one_step_loss() -> Expr:
     """The loss of the predictor (Σ y_i x_i)ᵀ B x_q, B a free d×d matrix."""
-    return wick.expectation((_one_step_prediction() - _QUERY_LABEL) ** 2, *LAWS)
+    return wick.expectation((one_step_prediction() - QUERY_LABEL) ** 2, *LAWS)
 
 
 @cache
@@ -75,9 +75,9 @@ def general_excess() -> Expr:
     of which (Σ y_i x_i)ᵀ D x_q is uncorrelated with the residual of B*. So this is L − min L, as a mean square: never negative,
     and without cancellation near the minimum.
     """
-    prediction = _prediction()
-    even = (prediction + prediction.xreplace(_FLIP)) / 2
-    return wick.expectation((even + _one_step_prediction()) ** 2, *LAWS)
+    prompt_prediction = prediction()
+    even = (prompt_prediction + prompt_prediction.xreplace(_FLIP)) / 2
+    return wick.expectation((even + one_step_prediction()) ** 2, *LAWS)
 
 
 def in_context_loss(setting: Setting, attention: LinearAttention) -> Expr:

@@ -19,15 +19,12 @@ from theory import wick
 from theory.bilinear import BilinearForm
 from theory.errors import SettingError
 from theory.exact import is_zero_matrix
-from theory.loss import LAWS, specialise, symmetric_symbols
+from theory.loss import LABELS, LAWS, specialise, symmetric_symbols
 from theory.notation import Sigma, W, X, d, eps, sigma2, w
 from theory.setting import Setting
 from theory.traces import Alphabet, Combination, Polynomial, add, multiply, normal_form
 
 _RESOLVENT = MatrixSymbol("R", d, d)
-_LABELS = X * w + eps
-
-
 class StepSize(NamedTuple):
     """η = numerator / denominator, both exact."""
 
@@ -50,7 +47,7 @@ def general_numerator() -> Expr:
     n*Trace(Sigma*W)
     """
     context, task, noise = LAWS[:3]
-    given_x = wick.expectation(BilinearForm(_LABELS.T * X * _RESOLVENT * X.T * _LABELS), task, noise, symmetric=(_RESOLVENT,))
+    given_x = wick.expectation(BilinearForm(LABELS.T * X * _RESOLVENT * X.T * LABELS), task, noise, symmetric=(_RESOLVENT,))
     return wick.expectation(_without_resolvent(given_x), context, symmetric=(W,))
 
 
@@ -104,5 +101,5 @@ def paper_step_size(setting: Setting) -> StepSize:
     difference = normal_form(product - scale * Identity(setting.dimension), symmetric=symmetric_symbols(setting))
     if not is_zero_matrix(difference) or scale.is_zero:
         raise SettingError("paper_step_size: needs W Σ = a nonzero multiple of I (Theorems 1 and 2); else use global_minimiser.")
-    denominator = wick.expectation(BilinearForm(_LABELS.T * X * Inverse(Sigma) * X.T * _LABELS), *LAWS[:3])
+    denominator = wick.expectation(BilinearForm(LABELS.T * X * Inverse(Sigma) * X.T * LABELS), *LAWS[:3])
     return StepSize(specialise(general_numerator(), setting), specialise(denominator, setting))

@@ -1,0 +1,524 @@
+"""Normal forms over ℚ: what it means for two sides to be the same polynomial in matrices.
+
+A scalar is a polynomial (a dict from monomials to rationals) whose atoms are symbols, closed words, reciprocals and means. A *word* is
+a product of letters, +k for the k-th matrix and −k for its transpose; a *closed word* is the trace of one, the same under
+rotation and transposition, and cut into scalars wherever it passes through an index of size 1. A matrix is a dict from words to
+polynomials. Two expressions with the same normal form agree for every size and all matrices, because each rewriting below is an
+identity; nothing is claimed of two that differ (they may still agree, say for d ≤ 3).
+
+Used on the way, and to be licensed by the caller's facts: Kᵀ = K for covariances; K K⁻¹ = I for each matrix inverted (`inverted`);
+r · (1/r) = 1 for each scalar divided by (`divisors`). This module shares no code with `theory`, whose formulas it judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+from sympy import (
+    Add,
+    BlockMatrix,
+    Ge,
+    Gt,
+    Identity,
+    Inverse,
+    MatAdd,
+    MatMul,
+    MatPow,
+    MatrixSymbol,
+    Mul,
+    Ne,
+    Pow,
+    Rational,
+    Symbol,
+    Trace,
+    Transpose,
+    ZeroMatrix,
+)
+
+from proofs.blocks import collapsed
+from proofs.errors import RuleError
+from proofs.language import (
+    ConditionalMean,
+    Gradient,
+    Invertible,
+    Mean,
+    Named,
+    NamedMatrix,
+    Normal,
+    PositiveDefinite,
+    PositiveSemidefinite,
+    Predictor,
+    Rank,
+    conjuncts,
+)
+
+Word = tuple[int, ...]
+Monomial = tuple[int, ...]
+Poly = dict[Monomial, Fraction]
+MatrixPoly = dict[Word, Poly]
+
+ONE: Poly = {(): Fraction(1)}
+
+
+def plus(*polys: Poly) -> Poly:
+    """The sum."""
+    total: Poly = {}
+    for poly in polys:
+        for monomial, coefficient in poly.items():
+            total[monomial] = total.get(monomial, Fraction(0)) + coefficient
+    return {monomial: coefficient for monomial, coefficient in total.items() if coefficient}
+
+
+def times(*polys: Poly) -> Poly:
+    """The product."""
+    total = ONE
+    for poly in polys:
+        product: Poly = {}
+        for a, p in total.items():
+            for b, q in poly.items():
+                key = tuple(sorted(a + b))
+                product[key] = product.get(key, Fraction(0)) + p * q
+        total = {monomial: coefficient for monomial, coefficient in product.items() if coefficient}
+    return total
+
+
+def scaled(poly: Poly, factor: Fraction | int) -> Poly:
+    """A rational multiple."""
+    return {monomial: coefficient * factor for monomial, coefficient in poly.items()} if factor else {}
+
+
+class Algebra:
+    """The normal forms of one step, under its facts (assumptions and conclusions of premises)."""
+
+    def __init__(self, facts: Iterable[Any] = ()) -> None:
+        self.facts = [part for fact in facts for part in conjuncts(fact)]
+        self.laws = {fact.args[0]: fact for fact in self.facts if isinstance(fact, Normal)}
+        covariances = [m for fact in self.facts if isinstance(fact, Normal) for m in fact.args[1:]]
+        definite = [fact.args[0] for fact in self.facts if isinstance(fact, PositiveDefinite | PositiveSemidefinite)]
+        self._symmetric = {m for m in (*covariances, *definite) if isinstance(m, MatrixSymbol)}
+        self._letters: list[tuple[Any, Any, bool]] = [(None, None, False)]  # key, matrix, symmetric
+        self._letter_of: dict[Any, int] = {}
+        self._inverse: dict[int, int] = {}
+        self._atoms: list[Any] = []
+        self._atom_of: dict[Any, int] = {}
+        self.inverted: list[Any] = []
+        self.divisors: list[Any] = []
+
+    # atoms and letters
+
+    def _atom(self, *key: Any) -> Poly:
+        at = self._atom_of.setdefault(key, len(self._atoms))
+        if at == len(self._atoms):
+            self._atoms.append(key)
+        return {(at,): Fraction(1)}
+
+    def atom(self, index: int) -> Any:
+        """(kind, …) of an atom in a monomial; the kinds are symbol, word, reciprocal, mean, predictor and opaque."""
+        return self._atoms[index]
+
+    def _letter(self, key: Any, matrix: Any, symmetric: bool) -> int:
+        found = self._letter_of.get(key)
+        if found is None:
+            found = self._letter_of[key] = len(self._letters)
+            self._letters.append((key, matrix, symmetric))
+        return found
+
+    def matrix_of(self, letter: int) -> Any:
+        """The matrix that a letter stands for, transposition apart."""
+        return self._letters[abs(letter)][1]
+
+    def rows(self, letter: int) -> Any:
+        """Number of rows of a signed letter."""
+        return self.matrix_of(letter).shape[0 if letter > 0 else 1]
+
+    def transposed(self, word: Word) -> Word:
+        """The word of the transpose."""
+        return tuple(k if self._letters[abs(k)][2] else -k for k in reversed(word))
+
+    def _reduced(self, word: Word) -> Word:
+        out: list[int] = []
+        for k in word:
+            if out and self._inverse.get(abs(out[-1])) == abs(k) and (out[-1] > 0) == (k > 0):
+                out.pop()
+            else:
+                out.append(k)
+        return tuple(out)
+
+    def closed(self, word: Word, size: Any) -> Poly:
+        """tr(word); `size` is the trace of the empty word."""
+        word = self._reduced(word)
+        while len(word) > 1 and self._reduced((word[-1], word[0])) == ():
+            word = word[1:-1]
+        if not word:
+            return self.scalar(size)
+        cuts = [i for i, k in enumerate(word) if self.rows(k) == 1]
+        if not cuts:
+            turned = self.transposed(word)
+            return self._atom("word", min(w[i:] + w[:i] for w in (word, turned) for i in range(len(word))))
+        word = word[cuts[0] :] + word[: cuts[0]]
+        ends = [at - cuts[0] for at in cuts] + [len(word)]
+        pieces = [word[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+        return times(*(self._atom("word", min(piece, self.transposed(piece))) for piece in pieces))
+
+    def _open(self, word: Word) -> tuple[Poly, Word]:
+        """A word with the scalars inside it taken out."""
+        word = self._reduced(word)
+        cuts = [i for i, k in enumerate(word) if i and self.rows(k) == 1]
+        if len(cuts) < 2:
+            return ONE, word
+        return self.closed(word[cuts[0] : cuts[-1]], 1), word[: cuts[0]] + word[cuts[-1] :]
+
+    # from expressions
+
+    def scalar(self, expr: Any) -> Poly:
+        """The normal form of a scalar."""
+        if isinstance(expr, Rational):
+            return {(): Fraction(int(expr.p), int(expr.q))} if expr else {}
+        if isinstance(expr, Symbol):
+            return self._atom("symbol", expr)
+        if isinstance(expr, Add):
+            return plus(*map(self.scalar, expr.args))
+        if isinstance(expr, Mul):
+            return times(*map(self.scalar, expr.args))
+        if isinstance(expr, Pow):
+            base, exponent = expr.args
+            return times(*[self.scalar(base) if exponent > 0 else self._reciprocal(base)] * abs(int(exponent)))
+        if isinstance(expr, Trace):
+            size = expr.args[0].shape[0]
+            return plus(*(times(p, self.closed(word, size)) for word, p in self.matrix(expr.args[0]).items()))
+        if isinstance(expr, Named):
+            return self.scalar(expr.args[1])
+        if isinstance(expr, Mean):
+            return self.mean(self.scalar(expr.args[0]), tuple(expr.args[1]))
+        if isinstance(expr, Predictor):
+            return self._atom("predictor", expr.args[0], *(self.key(self.matrix(argument)) for argument in expr.args[1:]), expr)
+        if isinstance(expr, ConditionalMean):
+            return self._atom("opaque", "given", self._key(self.scalar(expr.args[0])), self.key(self.matrix(expr.args[1])), expr.args[2], expr)
+        if isinstance(expr, Rank):
+            return self._atom("opaque", "rank", self.key(self.matrix(expr.args[0])), expr)
+        raise RuleError(f"the normal form has no place for the scalar {expr} of kind {type(expr).__name__}.")
+
+    def _reciprocal(self, base: Any) -> Poly:
+        poly = self.scalar(base)
+        if poly.keys() == {()}:
+            return {(): 1 / poly[()]}
+        if not self.vanishes(poly):
+            self.divisors.append(base)
+            return self._atom("reciprocal", self._key(poly))
+        raise RuleError(f"division by {base}, which is 0.")
+
+    def matrix(self, expr: Any) -> MatrixPoly:
+        """The normal form of a matrix."""
+        if expr.has(BlockMatrix):
+            expr = collapsed(expr)
+        if isinstance(expr, NamedMatrix):
+            return self.matrix(expr.args[1])
+        if isinstance(expr, MatAdd):
+            return self._sum(self.matrix(term) for term in expr.args)
+        if isinstance(expr, MatMul):
+            total: MatrixPoly = {(): ONE}
+            for factor in expr.args:
+                if getattr(factor, "is_Matrix", False):
+                    total = self.product(total, self.matrix(factor))
+                else:
+                    total = {word: times(p, self.scalar(factor)) for word, p in total.items()}
+            return {word: p for word, p in total.items() if p}
+        if isinstance(expr, Transpose):
+            return {self.transposed(word): p for word, p in self.matrix(expr.args[0]).items()}
+        if isinstance(expr, Identity):
+            return {(): ONE}
+        if isinstance(expr, ZeroMatrix):
+            return {}
+        if isinstance(expr, Inverse):
+            return self._inverted(expr.args[0])
+        if isinstance(expr, MatPow):
+            power = self.matrix(expr.args[0]) if expr.args[1] >= 0 else self._inverted(expr.args[0])
+            total = {(): ONE}
+            for _ in range(abs(int(expr.args[1]))):
+                total = self.product(total, power)
+            return total
+        if isinstance(expr, MatrixSymbol):
+            return {(self._letter(expr, expr, expr.shape == (1, 1) or expr in self._symmetric),): ONE}
+        if isinstance(expr, Gradient):
+            return {(self._letter(expr, expr, False),): ONE}
+        raise RuleError(f"the normal form has no place for the matrix {expr} of kind {type(expr).__name__}.")
+
+    def product(self, left: MatrixPoly, right: MatrixPoly) -> MatrixPoly:
+        """The product of two matrices in normal form."""
+        terms = []
+        for a, p in left.items():
+            for b, q in right.items():
+                scale, word = self._open(a + b)
+                terms.append({word: times(p, q, scale)})
+        return self._sum(terms)
+
+    def _sum(self, terms: Iterable[MatrixPoly]) -> MatrixPoly:
+        total: MatrixPoly = {}
+        for term in terms:
+            for word, p in term.items():
+                total[word] = plus(total.get(word, {}), p)
+        return {word: p for word, p in total.items() if p}
+
+    def _inverted(self, base: Any) -> MatrixPoly:
+        if isinstance(base, NamedMatrix):
+            return self._inverted(base.args[1])
+        if isinstance(base, Inverse):
+            return self.matrix(base.args[0])
+        if isinstance(base, MatMul):
+            matrices = [m for m in base.args if getattr(m, "is_Matrix", False)]
+            if all(m.shape[0] == m.shape[1] for m in matrices):
+                total: MatrixPoly = {(): ONE}
+                for factor in base.args:
+                    total = (
+                        self.product(self._inverted(factor), total)
+                        if getattr(factor, "is_Matrix", False)
+                        else {word: times(p, self._reciprocal(factor)) for word, p in total.items()}
+                    )
+                return total
+        if isinstance(base, Identity):
+            return {(): ONE}
+        poly = self.matrix(base)
+        if not poly:
+            raise RuleError(f"the inverse of {base}, which is 0.")
+        self.inverted.append(base)
+        if poly.keys() == {()}:  # a multiple of the identity
+            return {(): self._reciprocal(Trace(base) / base.shape[0])}
+        turned = {self.transposed(word): p for word, p in poly.items()}
+        key, back = ("inverse", self.key(poly)), ("inverse", self.key(turned))
+        if back in self._letter_of and key != back:
+            return {(-self._letter_of[back],): ONE}
+        letter = self._letter(key, Inverse(base), key == back)
+        if isinstance(base, MatrixSymbol):
+            other = self._letter(base, base, base in self._symmetric)
+            self._inverse[letter], self._inverse[other] = other, letter
+        return {(letter,): ONE}
+
+    def _key(self, poly: Poly) -> Any:
+        return frozenset(poly.items())
+
+    def key(self, matrix: MatrixPoly) -> Any:
+        """A hashable form of a matrix in normal form: equal for equal matrices."""
+        return frozenset((word, self._key(p)) for word, p in matrix.items())
+
+    # means
+
+    def depends(self, atom: Any) -> set[Any]:
+        """The matrix symbols that an atom depends on."""
+        kind, *rest = atom
+        if kind == "symbol":
+            return set()
+        if kind == "word":
+            return {s for k in rest[0] for s in self.matrix_of(k).atoms(MatrixSymbol)}
+        if kind == "reciprocal":
+            return {s for monomial, _ in rest[0] for i in monomial for s in self.depends(self._atoms[i])}
+        if kind == "mean":
+            inside = {s for i in rest[0] for s in self.depends(self._atoms[i])}
+            return (inside - set(rest[1])) | {s for z in rest[1] for m in self.laws[z].args[1:] for s in m.atoms(MatrixSymbol)}
+        return set(rest[-1].atoms(MatrixSymbol))
+
+    def mean(self, poly: Poly, variables: tuple[Any, ...]) -> Poly:
+        """E over the variables: linear, and what does not depend on them comes out."""
+        for z in variables:
+            if z not in self.laws:
+                raise RuleError(f"the mean over {z} needs its law: an assumption Normal({z}, …).")
+            others = {s for m in self.laws[z].args[1:] for s in m.atoms(MatrixSymbol)} & set(variables)
+            if others:
+                raise RuleError(f"the law of {z} depends on {min(map(str, others))}: take the two means one inside the other.")
+        terms = []
+        for monomial, coefficient in poly.items():
+            bound = tuple(i for i in monomial if self.depends(self._atoms[i]) & set(variables))
+            outside = {tuple(i for i in monomial if i not in bound): coefficient}
+            if not bound:
+                terms.append(outside)
+                continue
+            self._integrable(bound, set(variables))
+            used = frozenset(s for i in bound for s in self.depends(self._atoms[i])) & frozenset(variables)
+            terms.append(times(outside, self._atom("mean", bound, tuple(sorted(used, key=str)))))
+        return plus(*terms)
+
+    def _integrable(self, bound: Monomial, variables: set[Any]) -> None:
+        """Polynomials in Gaussians, bounded inverses, and predictors of finite second moment once, or twice alone."""
+        kinds = [self._atoms[i][0] for i in bound]
+        predictors = kinds.count("predictor")
+        if predictors > 2 or (predictors == 2 and len(kinds) > 2):
+            raise RuleError("the mean need not exist: a predictor stands in it with too high a degree.")
+        for i in bound:
+            kind, *rest = self._atoms[i]
+            if kind in ("reciprocal", "opaque") or (kind == "mean" and any(self._atoms[j][0] == "predictor" for j in rest[0])):
+                raise RuleError(f"the mean need not exist: its integrand holds {rest[-1]}.")
+            for k in rest[0] if kind == "word" else ():
+                matrix = self.matrix_of(k)
+                if not isinstance(matrix, MatrixSymbol) and matrix.atoms(MatrixSymbol) & variables and not self._bounded(matrix, variables):
+                    raise RuleError(f"the mean need not exist: {matrix} may be unbounded.")
+
+    def _bounded(self, inverse: Any, variables: set[Any]) -> bool:
+        """(P + K)⁻¹ with P positive definite and free of the variables, K ≽ 0, has norm at most 1/λ_min(P)."""
+        if not isinstance(inverse, Inverse):
+            return False
+        terms = inverse.args[0].args if isinstance(inverse.args[0], MatAdd) else (inverse.args[0],)
+        fixed = [term for term in terms if not term.atoms(MatrixSymbol) & variables]
+        moving = [term for term in terms if term.atoms(MatrixSymbol) & variables]
+        return any(map(self.definite, fixed)) and all(map(self.semidefinite, (*fixed, *moving)))
+
+    # deciding
+
+    def vanishes(self, poly: Poly) -> bool:
+        """Whether a polynomial is 0, reciprocals cleared: r · (1/r) = 1 and r ≠ 0."""
+        while poly:
+            at = next((i for monomial in poly for i in monomial if self._atoms[i][0] == "reciprocal"), None)
+            if at is None:
+                return False
+            divisor = dict(self._atoms[at][1])
+            highest = max(monomial.count(at) for monomial in poly)
+            poly = plus(
+                *(
+                    times({tuple(i for i in monomial if i != at): c}, *[divisor] * (highest - monomial.count(at)))
+                    for monomial, c in poly.items()
+                )
+            )
+        return True
+
+    def same(self, left: Any, right: Any) -> bool:
+        """Whether two scalars, or two matrices, have the same normal form."""
+        if getattr(left, "is_Matrix", False):
+            return left.shape == right.shape and all(map(self.vanishes, self.difference(left, right).values()))
+        return self.vanishes(plus(self.scalar(left), scaled(self.scalar(right), -1)))
+
+    def _matches(self, fact: Any, expr: Any) -> bool:
+        """`same`, for looking a fact up: what is inverted in a fact is the concern of whoever proved it."""
+        inverted, divisors = len(self.inverted), len(self.divisors)
+        matches = getattr(fact, "shape", None) == getattr(expr, "shape", None) and self.same(fact, expr)
+        del self.inverted[inverted:], self.divisors[divisors:]
+        return matches
+
+    def difference(self, left: Any, right: Any) -> MatrixPoly:
+        """left − right of two matrices."""
+        return self._sum([self.matrix(left), {word: scaled(p, -1) for word, p in self.matrix(right).items()}])
+
+    # signs and definiteness, read from the facts
+
+    def positive(self, expr: Any) -> bool:
+        """Whether a scalar is known to be > 0."""
+        return self._sign(expr) == 1
+
+    def nonnegative(self, expr: Any) -> bool:
+        """Whether a scalar is known to be ≥ 0."""
+        return self._sign(expr) is not None
+
+    def nonzero(self, expr: Any) -> bool:
+        """Whether a scalar is known to be ≠ 0."""
+        if self.positive(expr) or self.positive(-expr):
+            return True
+        if isinstance(expr, Mul):
+            return all(map(self.nonzero, expr.args))
+        return any(isinstance(f, Ne) and not getattr(f.lhs, "is_Matrix", False) and self._matches(f.lhs - f.rhs, expr) for f in self.facts)
+
+    def _sign(self, expr: Any) -> int | None:
+        """1 for > 0, 0 for ≥ 0, None for not known."""
+        best: int | None = None
+        for fact in self.facts:
+            if isinstance(fact, Gt | Ge) and best != 1 and self._matches(fact.args[0] - fact.args[1], expr):
+                best = 1 if isinstance(fact, Gt) else max(best or 0, 0)
+        if best == 1:
+            return 1
+        if isinstance(expr, Named):
+            found = self._sign(expr.args[1])
+        elif isinstance(expr, Rational | Symbol | Rank):
+            found = 1 if expr.is_positive else 0 if expr.is_nonnegative else None
+        elif isinstance(expr, Add | Mul):
+            signs = [self._sign(arg) for arg in expr.args]
+            if isinstance(expr, Mul):
+                squares = [isinstance(arg, Pow) and arg.args[1].is_even for arg in expr.args]
+                signs = [0 if sign is None and square else sign for sign, square in zip(signs, squares, strict=True)]
+            known = [sign for sign in signs if sign is not None]
+            found = None if len(known) < len(signs) else (max if isinstance(expr, Add) else min)(known)
+        elif isinstance(expr, Pow):
+            base, exponent = expr.args
+            sign = self._sign(base)
+            found = sign if sign == 1 or exponent > 0 else None
+            if found is None and exponent.is_even:
+                found = 0 if exponent > 0 else None
+        elif isinstance(expr, Mean):
+            found = 0 if self._sign(expr.args[0]) is not None else None
+        elif isinstance(expr, Trace):
+            matrix = expr.args[0]
+            found = 1 if self.definite(matrix) else 0 if matrix.shape != (1, 1) and self.semidefinite(matrix) else None
+            found = 0 if found is None and matrix.shape == (1, 1) and self.semidefinite(matrix) else found
+        else:
+            found = None
+        return best if found is None else found if best is None else max(found, best)
+
+    def definite(self, matrix: Any) -> bool:
+        """Whether a matrix is known to be positive definite."""
+        if isinstance(matrix, NamedMatrix):
+            return self.definite(matrix.args[1])
+        if isinstance(matrix, Identity):
+            return True
+        if isinstance(matrix, Inverse):
+            return self.definite(matrix.args[0])
+        scale, rest = _scale(matrix)
+        if rest is not matrix:
+            return self.positive(scale) and self.definite(rest)
+        return any(isinstance(fact, PositiveDefinite) and self._matches(fact.args[0], matrix) for fact in self.facts)
+
+    def semidefinite(self, matrix: Any) -> bool:
+        """Whether a matrix is known to be positive semidefinite: by a fact, as TᵀPT, or as a sum of such."""
+        if self.definite(matrix) or isinstance(matrix, ZeroMatrix):
+            return True
+        if isinstance(matrix, NamedMatrix):
+            return self.semidefinite(matrix.args[1])
+        if isinstance(matrix, MatAdd):
+            return all(map(self.semidefinite, matrix.args))
+        scale, rest = _scale(matrix)
+        if rest is not matrix:
+            return self.nonnegative(scale) and self.semidefinite(rest)
+        if any(isinstance(fact, PositiveSemidefinite) and self._matches(fact.args[0], matrix) for fact in self.facts):
+            return True
+        if any(isinstance(fact, Normal) and any(self._matches(m, matrix) for m in fact.args[1:]) for fact in self.facts):
+            return True
+        if isinstance(matrix, MatMul) and len(matrix.args) >= 2 and self._matches(matrix.args[0], Transpose(matrix.args[-1])):
+            middle = matrix.args[1:-1]
+            return not middle or self.semidefinite(middle[0] if len(middle) == 1 else MatMul(*middle))
+        return False
+
+    def invertible(self, matrix: Any) -> bool:
+        """Whether a matrix is known to have an inverse."""
+        if isinstance(matrix, NamedMatrix):
+            return self.invertible(matrix.args[1])
+        if self.definite(matrix):
+            return True
+        if isinstance(matrix, Inverse | Transpose):
+            return self.invertible(matrix.args[0])
+        scale, rest = _scale(matrix)
+        if rest is not matrix:
+            return self.nonzero(scale) and self.invertible(rest)
+        if isinstance(matrix, MatMul):
+            return all(m.shape[0] == m.shape[1] and self.invertible(m) for m in matrix.args)
+        facts = [fact.args[0] for fact in self.facts if isinstance(fact, Invertible)]
+        return any(self._matches(fact, matrix) or self._matches(Transpose(fact), matrix) for fact in facts)
+
+    def licensed(self) -> tuple[Any, ...]:
+        """The side conditions of what was inverted and divided by; raises RuleError where one is not known to hold."""
+        conditions: dict[Any, None] = {}
+        for matrix in list(self.inverted):
+            if not self.invertible(matrix):
+                raise RuleError(f"{matrix} is inverted, and is not known to be invertible.")
+            conditions[Invertible(matrix)] = None
+        for scalar in list(self.divisors):
+            if not self.nonzero(scalar):
+                raise RuleError(f"division by {scalar}, which is not known to be ≠ 0.")
+            conditions[Ne(scalar, 0, evaluate=False)] = None
+        return tuple(conditions)
+
+
+def _scale(matrix: Any) -> tuple[Any, Any]:
+    """A matrix as scalar times rest; rest is the matrix itself where there is no scalar factor."""
+    if not isinstance(matrix, MatMul):
+        return 1, matrix
+    scalars = [factor for factor in matrix.args if not getattr(factor, "is_Matrix", False)]
+    matrices = [factor for factor in matrix.args if getattr(factor, "is_Matrix", False)]
+    if not scalars:
+        return 1, matrix
+    return Mul(*scalars), matrices[0] if len(matrices) == 1 else MatMul(*matrices)

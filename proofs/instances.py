@@ -1,0 +1,343 @@
+"""Statements at numbers: exact instances, as models of assumptions and as witnesses against claims.
+
+This is what the words of `proofs.language` mean, computed in components at small sizes. It is never evidence *for* a claim: the kernel uses an
+instance to see that assumptions do not contradict each other, and to say at which numbers a refused claim fails.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from sympy import (
+    QQ,
+    Add,
+    Eq,
+    Ge,
+    Gt,
+    Identity,
+    Inverse,
+    Le,
+    Lt,
+    MatAdd,
+    MatMul,
+    MatPow,
+    MatrixSymbol,
+    Mul,
+    Ne,
+    Pow,
+    Rational,
+    Symbol,
+    Trace,
+    Transpose,
+    ZeroMatrix,
+    factorial2,
+)
+from sympy.polys.matrices import DomainMatrix
+from sympy.polys.rings import PolyElement, ring
+
+from proofs.language import (
+    All,
+    Any_,
+    Equivalence,
+    Implication,
+    Invertible,
+    Mean,
+    Named,
+    NamedMatrix,
+    Normal,
+    PositiveDefinite,
+    PositiveSemidefinite,
+    Predictor,
+    Rank,
+    conjuncts,
+    nodes,
+    symbols_of,
+)
+
+Matrix = list[list[Any]]
+
+
+class Undecided(Exception):
+    """The expression has no value that this module can compute."""
+
+
+class Instance:
+    """Values for symbols, and the laws of the Gaussian matrices."""
+
+    def __init__(self, values: dict[Any, Any], laws: dict[Any, Any]) -> None:
+        self.values, self.laws = values, laws
+        self._normals: list[Any] = []  # generators of the ring in which means are computed, not yet used
+        self._variance: dict[int, Any] = {}
+        self._owner: dict[int, Any] = {}
+
+    def holds(self, statement: Any) -> bool:
+        """The truth of a statement."""
+        args = statement.args
+        if isinstance(statement, All):
+            return all(map(self.holds, args))
+        if isinstance(statement, Any_):
+            return any(map(self.holds, args))
+        if isinstance(statement, Implication):
+            return not self.holds(args[0]) or self.holds(args[1])
+        if isinstance(statement, Equivalence):
+            return self.holds(args[0]) == self.holds(args[1])
+        if isinstance(statement, PositiveDefinite | PositiveSemidefinite):
+            pivots = _ldl(self.matrix(args[0]))
+            return pivots is not None and (isinstance(statement, PositiveSemidefinite) or all(p > 0 for p in pivots[1]))
+        if isinstance(statement, Normal):
+            return all(_ldl(self.matrix(m)) is not None for m in args[1:])
+        if isinstance(statement, Invertible):
+            matrix = self.matrix(args[0])
+            return _rank(matrix) == len(matrix)
+        left, right = (self.matrix(a) if getattr(a, "is_Matrix", False) else self.number(a) for a in args)
+        compare = {
+            Eq: lambda: left == right,
+            Ne: lambda: left != right,
+            Ge: lambda: left >= right,
+            Gt: lambda: left > right,
+            Le: lambda: left <= right,
+            Lt: lambda: left < right,
+        }
+        return next(test() for kind, test in compare.items() if isinstance(statement, kind))
+
+    def number(self, expr: Any) -> Any:
+        """The value of a scalar: a rational, or inside a mean a polynomial in independent normals."""
+        if isinstance(expr, Rational):
+            return QQ(int(expr.p), int(expr.q))
+        if isinstance(expr, Symbol):
+            return self.values[expr]
+        if isinstance(expr, Add):
+            return sum(map(self.number, expr.args), QQ(0))
+        if isinstance(expr, Mul):
+            total = QQ(1)
+            for arg in expr.args:
+                total = total * self.number(arg)
+            return total
+        if isinstance(expr, Pow):
+            base, exponent = self.number(expr.args[0]), int(expr.args[1])
+            if exponent < 0 and (isinstance(base, PolyElement) or base == 0):
+                raise Undecided(f"1/({expr.args[0]})")
+            return base**exponent
+        if isinstance(expr, Named):
+            return self.number(expr.args[1])
+        if isinstance(expr, Trace):
+            matrix = self.matrix(expr.args[0])
+            return sum((matrix[i][i] for i in range(len(matrix))), QQ(0))
+        if isinstance(expr, Rank):
+            return QQ(_rank(self.matrix(expr.args[0])))
+        if isinstance(expr, Predictor):  # any function will do for a witness
+            entries = [entry for arg in expr.args[1:] for row in self.matrix(arg) for entry in row]
+            return sum(((i + 1) * entry for i, entry in enumerate(entries)), QQ(1))
+        if isinstance(expr, Mean):
+            return self._mean(expr.args[0], tuple(expr.args[1]))
+        raise Undecided(str(expr))
+
+    def matrix(self, expr: Any) -> Matrix:
+        """The value of a matrix, as a list of rows."""
+        if isinstance(expr, MatrixSymbol):
+            return list(self.values[expr])
+        if isinstance(expr, NamedMatrix):
+            return self.matrix(expr.args[1])
+        if isinstance(expr, Identity | ZeroMatrix):
+            rows, cols = (int(self.number(size)) for size in expr.shape)
+            one = QQ(isinstance(expr, Identity))
+            return [[one if i == j else QQ(0) for j in range(cols)] for i in range(rows)]
+        if isinstance(expr, Transpose):
+            return [list(row) for row in zip(*self.matrix(expr.args[0]), strict=True)]
+        if isinstance(expr, MatAdd):
+            terms = [self.matrix(term) for term in expr.args]
+            return [[sum(entries, QQ(0)) for entries in zip(*rows, strict=True)] for rows in zip(*terms, strict=True)]
+        if isinstance(expr, MatMul):
+            scale, total = QQ(1), None
+            for factor in expr.args:
+                if getattr(factor, "is_Matrix", False):
+                    total = self.matrix(factor) if total is None else _times(total, self.matrix(factor))
+                else:
+                    scale = scale * self.number(factor)
+            return [[scale * entry for entry in row] for row in total or []]
+        if isinstance(expr, Inverse | MatPow):
+            base, exponent = self.matrix(expr.args[0]), int(expr.args[1])
+            base = _inverse(base) if exponent < 0 else base
+            total = self.matrix(Identity(expr.shape[0]))
+            for _ in range(abs(exponent)):
+                total = _times(total, base)
+            return total
+        raise Undecided(str(expr))
+
+    def _mean(self, integrand: Any, variables: tuple[Any, ...]) -> Any:
+        outermost = not self._variance
+        if outermost:
+            inside = {z for node in nodes(integrand) if isinstance(node, Mean) for z in node.args[1]}
+            sizes = [int(self.number(z.shape[0])) * int(self.number(z.shape[1])) for z in {*variables, *inside}]
+            self._normals = list(ring([f"g{i}" for i in range(sum(sizes))], QQ)[1:])
+        outer, start = dict(self.values), len(self._variance)
+        try:
+            for z in variables:
+                self.values[z] = self._sample(z)
+            own = range(start, len(self._variance))
+            value = self.number(integrand)
+            return _expected(value, {i: self._variance[i] for i in own})
+        finally:
+            self.values = outer
+            if outermost:
+                self._variance = {}
+
+    def _sample(self, symbol: Any) -> Matrix:
+        """L_R G L_Cᵀ, G of independent normals."""
+        if symbol not in self.laws:
+            raise Undecided(f"the law of {symbol}")
+        factors = [_ldl(self.matrix(m)) for m in self.laws[symbol].args[1:]]
+        if factors[0] is None or factors[1] is None:
+            raise Undecided(f"the law of {symbol}")
+        (left, row_pivots), (right, column_pivots) = factors  # type: ignore[misc]
+        normals = []
+        for p in row_pivots:
+            normals.append([])
+            for q in column_pivots:
+                at = len(self._variance)
+                if at >= len(self._normals):
+                    raise Undecided("a mean inside a mean")
+                self._variance[at] = p * q
+                normals[-1].append(self._normals[at])
+        return _times(_times(left, normals), [list(row) for row in zip(*right, strict=True)])
+
+
+def _expected(value: Any, variance: dict[int, Any]) -> Any:
+    if not isinstance(value, PolyElement):
+        return value
+    total = value.ring.zero
+    for monomial, coefficient in value.terms():
+        if any(monomial[i] % 2 for i in variance):
+            continue
+        rest = list(monomial)
+        for i, v in variance.items():
+            if monomial[i]:
+                coefficient = coefficient * int(factorial2(monomial[i] - 1)) * v ** (monomial[i] // 2)
+                rest[i] = 0
+        total += value.ring.from_dict({tuple(rest): coefficient})
+    return total.coeff(1) if total.is_ground else total
+
+
+def _times(left: Matrix, right: Matrix) -> Matrix:
+    return [[sum((a * b for a, b in zip(row, column, strict=True)), QQ(0)) for column in zip(*right, strict=True)] for row in left]
+
+
+def _domain_matrix(matrix: Matrix) -> DomainMatrix:
+    if any(isinstance(entry, PolyElement) for row in matrix for entry in row):
+        raise Undecided("a random matrix")
+    return DomainMatrix([[QQ.convert(entry) for entry in row] for row in matrix], (len(matrix), len(matrix[0])), QQ)
+
+
+def _rank(matrix: Matrix) -> int:
+    return int(_domain_matrix(matrix).rank())
+
+
+def _inverse(matrix: Matrix) -> Matrix:
+    if _rank(matrix) < len(matrix):
+        raise Undecided("the inverse of a singular matrix")
+    return [list(row) for row in _domain_matrix(matrix).inv().to_dense().rep.to_list()]
+
+
+def _ldl(matrix: Matrix) -> tuple[Matrix, list[Any]] | None:
+    """L and D with K = L D Lᵀ, L unit lower triangular, D ≥ 0; None unless K is positive semidefinite."""
+    _domain_matrix(matrix)
+    size = len(matrix)
+    if any(matrix[i][j] != matrix[j][i] for i in range(size) for j in range(i)):
+        return None
+    left = [[QQ(int(i == j)) for j in range(size)] for i in range(size)]
+    pivots: list[Any] = []
+    rest = [list(row) for row in matrix]
+    for k in range(size):
+        pivot = rest[k][k]
+        if pivot < 0 or (pivot == 0 and any(rest[i][k] != 0 for i in range(k, size))):
+            return None
+        pivots.append(pivot)
+        for i in range(k + 1, size):
+            left[i][k] = rest[i][k] / pivot if pivot else QQ(0)
+        for i in range(k + 1, size):
+            for j in range(k + 1, size):
+                rest[i][j] = rest[i][j] - left[i][k] * pivot * left[j][k]
+    return left, pivots
+
+
+def instances(given: tuple[Any, ...], *statements: Any, seed: int = 0, tries: int = 60) -> Iterator[Instance]:
+    """Instances at which the assumptions hold, small ones first; the same ones every time."""
+    rng = random.Random(seed)
+    symbols = symbols_of(*given, *statements)
+    scalars = [s for s in symbols.values() if isinstance(s, Symbol)]
+    matrices = [s for s in symbols.values() if isinstance(s, MatrixSymbol)]
+    sizes = {s for m in matrices for size in m.shape for s in size.free_symbols}
+    parts = [part for fact in given for part in conjuncts(fact)]
+    laws = {part.args[0]: part for part in parts if isinstance(part, Normal)}
+    covariances = {m for part in parts if isinstance(part, PositiveDefinite | PositiveSemidefinite | Normal) for m in part.args}
+    for attempt in range(tries):
+        values: dict[Any, Any] = {}
+        for s in sorted(scalars, key=str):
+            if s in sizes:
+                values[s] = QQ(1 + rng.randrange(3) if attempt % 3 else 1 + attempt % 2)
+            elif s.is_integer:
+                values[s] = QQ(rng.randrange(1, 9))
+            else:
+                low = 1 if s.is_positive else 0 if s.is_nonnegative else -3
+                values[s] = QQ(rng.randrange(low, 5), rng.randrange(1, 4))
+        instance = Instance(values, laws)
+        for m in sorted(matrices, key=str):
+            rows, cols = (int(instance.number(size)) for size in m.shape)
+            entries = [[QQ(rng.randrange(-2, 3)) for _ in range(cols)] for _ in range(rows)]
+            if m in covariances and rows == cols:
+                entries = _times(entries, [list(row) for row in zip(*entries, strict=True)])
+                if attempt % 2 == 0:
+                    entries = [[entry + (i == j) for j, entry in enumerate(row)] for i, row in enumerate(entries)]
+            values[m] = entries
+        try:
+            for part in parts:
+                if isinstance(part, Eq) and isinstance(part.lhs, MatrixSymbol):
+                    values[part.lhs] = instance.matrix(part.rhs)
+                elif isinstance(part, Eq) and isinstance(part.lhs, Symbol) and part.lhs not in sizes:
+                    values[part.lhs] = instance.number(part.rhs)
+            if all(map(instance.holds, parts)) and all(_in_domain(s, values[s]) for s in scalars):
+                yield instance
+        except Undecided:
+            continue
+
+
+def _in_domain(symbol: Any, value: Any) -> bool:
+    return (
+        (not symbol.is_positive or value > 0)
+        and (not symbol.is_nonnegative or value >= 0)
+        and (not symbol.is_integer or value.denominator == 1)
+        and (not symbol.is_negative or value < 0)
+    )
+
+
+def witness(claim: Any, given: tuple[Any, ...], seconds: float = 3.0) -> str | None:
+    """Numbers at which the assumptions hold and the claim does not, in words; None if none was found."""
+    stop = time.monotonic() + seconds
+    for instance in instances(given, claim):
+        if time.monotonic() > stop:
+            break
+        try:
+            if not instance.holds(claim):
+                return _describe(instance, claim)
+        except Undecided:
+            continue
+    return None
+
+
+def _describe(instance: Instance, claim: Any) -> str:
+    shown = [s for name, s in sorted(symbols_of(claim).items()) if s not in instance.laws]
+    text = ", ".join(f"{s} = {_text(instance.values[s])}" for s in shown)
+    sides = [part for part in conjuncts(claim) if not instance.holds(part)][0]
+    if isinstance(sides, Implication):
+        sides = sides.args[1]
+    if isinstance(sides, Eq | Ne | Ge | Gt | Le | Lt):
+        left, right = (instance.matrix(a) if getattr(a, "is_Matrix", False) else instance.number(a) for a in sides.args)
+        text += f": the left side is {_text(left)}, the right side {_text(right)}"
+    return text
+
+
+def _text(value: Any) -> str:
+    return "[" + ", ".join(_text(entry) for entry in value) + "]" if isinstance(value, list) else str(value)

@@ -1,0 +1,338 @@
+"""The language of statements: sympy's expressions, and the few words that sympy lacks.
+
+Every matrix and scalar is real. A free symbol is universally quantified over what its sympy assumptions say (n = 1, 2, …; σ² ≥ 0)
+and, for a MatrixSymbol, over all real matrices of its shape, subject to the assumptions of the statement. A 1×1 matrix is
+read as the scalar Trace(uᵀ K v). `Normal(Z, R, C)` among the assumptions declares what Mean(…, Z) averages over; the Gaussian
+matrices of one Mean are independent of each other. Relations are sympy's, built unevaluated so that both sides are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sympy import (
+    Add,
+    BlockMatrix,
+    Eq,
+    Expr,
+    Ge,
+    Gt,
+    Identity,
+    Integer,
+    Inverse,
+    Le,
+    MatAdd,
+    MatMul,
+    MatPow,
+    MatrixSymbol,
+    Mul,
+    Ne,
+    Pow,
+    Rational,
+    Symbol,
+    Trace,
+    Transpose,
+    Tuple,
+    ZeroMatrix,
+    sympify,
+)
+from sympy.core.basic import Basic
+from sympy.core.relational import Relational
+from sympy.core.symbol import Str
+from sympy.logic.boolalg import Boolean, BooleanTrue
+from sympy.matrices.expressions.matexpr import MatrixExpr
+from sympy.matrices.immutable import ImmutableDenseMatrix
+
+from proofs.errors import StatementError
+
+# terms
+
+
+class Mean(Expr):
+    """E over the Gaussian matrices `variables` of a scalar; every other symbol in it is held fixed.
+
+    >>> from sympy import MatrixSymbol
+    >>> x, u = MatrixSymbol("x", 3, 1), MatrixSymbol("u", 3, 1)
+    >>> Mean(scalar(u.T * x) ** 2, x)
+    Mean(Trace(u.T*x)**2, (x,))
+    """
+
+    is_commutative = True
+    is_real = True
+
+    def __new__(cls, integrand: Any, *variables: Any) -> Mean:
+        if len(variables) == 1 and isinstance(variables[0], Tuple):
+            variables = tuple(variables[0])
+        return Basic.__new__(cls, sympify(integrand), Tuple(*sorted(set(variables), key=str)))
+
+
+class ConditionalMean(Expr):
+    """E[scalar | y], y a column that depends on the Gaussian matrices `variables`."""
+
+    is_commutative = True
+    is_real = True
+
+    def __new__(cls, expr: Any, given: Any, *variables: Any) -> ConditionalMean:
+        if len(variables) == 1 and isinstance(variables[0], Tuple):
+            variables = tuple(variables[0])
+        return Basic.__new__(cls, sympify(expr), sympify(given), Tuple(*sorted(set(variables), key=str)))
+
+
+class Predictor(Expr):
+    """f(a, b, …): any real function of columns, universally quantified, so that Mean(f²) is finite."""
+
+    is_commutative = True
+    is_real = True
+
+    def __new__(cls, name: Any, *arguments: Any) -> Predictor:
+        return Basic.__new__(cls, Str(str(name)), *map(sympify, arguments))
+
+
+class Rank(Expr):
+    """The rank of a matrix."""
+
+    is_commutative = True
+    is_integer = True
+    is_nonnegative = True
+
+    def __new__(cls, matrix: Any) -> Rank:
+        return Basic.__new__(cls, matrix)
+
+
+class Gradient(MatrixExpr):
+    """∂(scalar)/∂u of a scalar that is a polynomial in the column u."""
+
+    def __new__(cls, expr: Any, symbol: Any) -> Gradient:
+        return Basic.__new__(cls, sympify(expr), symbol)
+
+    @property
+    def shape(self) -> Any:
+        return self.args[1].shape
+
+
+class Named(Expr):
+    """A scalar with a name: printed by its name, and to every rule the scalar itself."""
+
+    is_commutative = True
+    is_real = True
+
+    def __new__(cls, name: Any, expr: Any) -> Named:
+        return Basic.__new__(cls, Str(str(name)), sympify(expr))
+
+
+class NamedMatrix(MatrixExpr):
+    """A matrix with a name: printed by its name, and to every rule the matrix itself."""
+
+    def __new__(cls, name: Any, expr: Any) -> NamedMatrix:
+        return Basic.__new__(cls, Str(str(name)), expr)
+
+    @property
+    def shape(self) -> Any:
+        return self.args[1].shape
+
+
+# assumptions
+
+
+class Normal(Boolean):
+    """Z is a centred Gaussian matrix, E[Z_ij Z_kl] = rows_ik · columns_jl."""
+
+    def __new__(cls, symbol: Any, rows: Any, columns: Any = None) -> Normal:
+        return Basic.__new__(cls, symbol, rows, Identity(1) if columns is None else columns)
+
+
+class PositiveDefinite(Boolean):
+    """K is symmetric and xᵀKx > 0 for x ≠ 0."""
+
+    def __new__(cls, matrix: Any) -> PositiveDefinite:
+        return Basic.__new__(cls, matrix)
+
+
+class PositiveSemidefinite(Boolean):
+    """K is symmetric and xᵀKx ≥ 0."""
+
+    def __new__(cls, matrix: Any) -> PositiveSemidefinite:
+        return Basic.__new__(cls, matrix)
+
+
+class Invertible(Boolean):
+    """K is square and has an inverse."""
+
+    def __new__(cls, matrix: Any) -> Invertible:
+        return Basic.__new__(cls, matrix)
+
+
+# connectives; sympy's own evaluate their arguments, these keep them
+
+
+class All(Boolean):
+    """Each of the arguments."""
+
+
+class Any_(Boolean):
+    """At least one of the arguments."""
+
+
+class Implication(Boolean):
+    """If the first, then the second."""
+
+    def __new__(cls, antecedent: Any, consequent: Any) -> Implication:
+        return Basic.__new__(cls, antecedent, consequent)
+
+
+class Equivalence(Boolean):
+    """Both or neither."""
+
+    def __new__(cls, left: Any, right: Any) -> Equivalence:
+        return Basic.__new__(cls, left, right)
+
+
+def scalar(matrix: Any) -> Any:
+    """A 1×1 matrix expression as a scalar."""
+    return Trace(matrix)
+
+
+def equal(left: Any, right: Any) -> Any:
+    """left = right, both sides kept; the right-hand side 0 stands for the zero matrix where the left is a matrix."""
+    left, right = sympify(left), sympify(right)
+    if getattr(left, "is_Matrix", False) and right == 0:
+        right = ZeroMatrix(*left.shape)
+    return Eq(left, right, evaluate=False)
+
+
+def at_least(left: Any, right: Any) -> Any:
+    """left ≥ right"""
+    return Ge(left, right, evaluate=False)
+
+
+def more_than(left: Any, right: Any) -> Any:
+    """left > right"""
+    return Gt(left, right, evaluate=False)
+
+
+def at_most(left: Any, right: Any) -> Any:
+    """left ≤ right"""
+    return Le(left, right, evaluate=False)
+
+
+def different(left: Any, right: Any) -> Any:
+    """left ≠ right; 0 as for `equal`."""
+    return Ne(left, equal(left, right).rhs, evaluate=False)
+
+
+def conjuncts(statement: Any) -> Iterator[Any]:
+    """The parts of a conjunction, one by one."""
+    if isinstance(statement, All):
+        for part in statement.args:
+            yield from conjuncts(part)
+    else:
+        yield statement
+
+
+# substitution
+
+
+def substitute(expr: Any, mapping: dict[Any, Any]) -> Any:
+    """Replace symbols everywhere, scalars first, so that shapes follow; nothing is evaluated that `rebuilt` keeps."""
+    scalars = {k: sympify(v) for k, v in mapping.items() if isinstance(k, Symbol)}
+    resized = replaced(expr, scalars)
+    matrices = {replaced(k, scalars): v for k, v in mapping.items() if not isinstance(k, Symbol)}
+    return replaced(resized, matrices)
+
+
+def replaced(expr: Any, mapping: dict[Any, Any]) -> Any:
+    """One pass of replacement, rebuilding every node from its new arguments."""
+    if not mapping:
+        return expr
+    if expr in mapping:
+        return mapping[expr]
+    if not expr.args:
+        return expr
+    args = [replaced(arg, mapping) for arg in expr.args]
+    return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else rebuilt(expr, args)
+
+
+def rebuilt(node: Any, args: list[Any]) -> Any:
+    """A node of the same kind with other arguments; relations and products of matrices stay unevaluated."""
+    if isinstance(node, Relational):
+        return node.func(*args, evaluate=False)
+    if isinstance(node, Inverse):
+        return Inverse(args[0])
+    return node.func(*args)
+
+
+# what is well formed
+
+_NODES = (
+    *(Add, Mul, Pow, Trace, MatAdd, MatMul, MatPow, Transpose, Inverse, Identity, ZeroMatrix, BlockMatrix, ImmutableDenseMatrix, Tuple),
+    *(Mean, ConditionalMean, Predictor, Rank, Gradient, Named, NamedMatrix),
+    *(Normal, PositiveDefinite, PositiveSemidefinite, Invertible, All, Any_, Implication, Equivalence),
+    *(type(relation(Symbol("a"), Symbol("b"), evaluate=False)) for relation in (Eq, Ne, Ge, Gt, Le)),
+)
+_NUMBERS = (Integer, Rational, type(Integer(0)), type(Integer(1)), type(Integer(-1)), type(Rational(1, 2)))
+
+
+def check_well_formed(*statements: Any) -> None:
+    """Raises StatementError unless every node is of a known kind, exact and real, and a name means one thing throughout."""
+    symbols: dict[str, Any] = {}
+    names: dict[str, Any] = {}
+    for node in (node for statement in statements for node in nodes(statement)):
+        kind = type(node)
+        if isinstance(node, BooleanTrue) or node is sympify(False):
+            raise StatementError(f"the statement evaluates to {node}: it says nothing, or nothing true; keep its two sides apart.")
+        if kind is Symbol or kind is MatrixSymbol:
+            if symbols.setdefault(node.name, node) != node:
+                raise StatementError(f"the name {node.name} is used for two different symbols.")
+            if kind is Symbol and not node.is_real:
+                raise StatementError(f"the symbol {node.name} is not declared real.")
+        elif kind is Named or kind is NamedMatrix:
+            if names.setdefault(node.args[0].name, node.args[1]) != node.args[1]:
+                raise StatementError(f"the name {node.args[0].name} is given to two different expressions.")
+        elif kind is Pow or kind is MatPow:
+            if type(node.args[1]) not in _NUMBERS or not node.args[1].is_Integer:
+                raise StatementError(f"{node} is not a whole power.")
+        elif kind not in _NODES and kind not in _NUMBERS and kind is not Str:
+            raise StatementError(f"{node} of kind {kind.__name__} is not part of the language of statements.")
+
+
+def nodes(expr: Any) -> Iterator[Any]:
+    """Every node, an argument that is not a sympy object included."""
+    yield expr
+    if isinstance(expr, Basic):
+        for arg in expr.args:
+            yield from nodes(arg)
+
+
+def symbols_of(*statements: Any) -> dict[str, Any]:
+    """The symbols by name, those in shapes and laws included."""
+    return {node.name: node for statement in statements for node in nodes(statement) if isinstance(node, Symbol | MatrixSymbol)}
+
+
+__all__ = [
+    "All",
+    "Any_",
+    "ConditionalMean",
+    "Equivalence",
+    "Gradient",
+    "Implication",
+    "Invertible",
+    "Mean",
+    "Named",
+    "NamedMatrix",
+    "Normal",
+    "PositiveDefinite",
+    "PositiveSemidefinite",
+    "Predictor",
+    "Rank",
+    "at_least",
+    "at_most",
+    "check_well_formed",
+    "conjuncts",
+    "different",
+    "equal",
+    "more_than",
+    "nodes",
+    "scalar",
+    "substitute",
+]

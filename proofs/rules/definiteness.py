@@ -1,0 +1,34 @@
+"""Positive definite and invertible matrices from others.
+
+K = Σ_i c_i T_iᵀ P_i T_i with c_i ≥ 0 and P_i positive semidefinite is positive semidefinite: xᵀKx = Σ_i c_i (T_i x)ᵀ P_i (T_i x). It is definite if for one i
+c_i > 0, P_i is definite and T_i is invertible. A definite matrix is invertible, and so is K if P K is definite for some P (K x = 0 gives
+P K x = 0). Arguments for (semi)definiteness: (c_i, T_i, P_i) for each term; for Invertible(K): P.
+"""
+
+from __future__ import annotations
+
+from sympy import MatAdd, MatMul, Transpose
+
+from proofs.language import Invertible, PositiveDefinite, PositiveSemidefinite
+from proofs.rules.inference import Inference, Support, need
+
+
+def check(step: Inference) -> Support:
+    """K is positive (semi)definite, or invertible."""
+    algebra = step.algebra()
+    claim = step.conclusion
+    need(isinstance(claim, PositiveDefinite | PositiveSemidefinite | Invertible), "the conclusion must say that K is definite or invertible.")
+    matrix = claim.args[0]
+    if isinstance(claim, Invertible):
+        (factor,) = step.arguments
+        need(algebra.definite(MatMul(factor, matrix)), f"{factor} times {matrix} is not known to be positive definite.")
+        return Support(algebra.licensed())
+    for scale, _, inner in step.arguments:
+        need(algebra.nonnegative(scale), f"the coefficient {scale} is not known to be ≥ 0.")
+        need(algebra.semidefinite(inner), f"{inner} is not known to be positive semidefinite.")
+    total = MatAdd(*(MatMul(scale, Transpose(outer), inner, outer) for scale, outer, inner in step.arguments))
+    need(algebra.same(matrix, total), f"{matrix} is not the sum of the terms.")
+    if isinstance(claim, PositiveDefinite):
+        strict = [algebra.positive(c) and algebra.invertible(t) and algebra.definite(p) for c, t, p in step.arguments]
+        need(any(strict), "no term is known to be positive definite.")
+    return Support(algebra.licensed())

@@ -1,0 +1,51 @@
+"""Propositional consequence of the premises and the assumptions.
+
+Relations are atoms; a ≠ b is the negation of a = b, a > b that of a ≤ b (reals are totally ordered), and a ≥ b is b ≤ a. The conclusion is granted if
+no assignment of truth values makes the premises and the assumptions true and the conclusion false, which a complete
+procedure (sympy's DPLL) decides. Distinct atoms are independent here: nothing is read into them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy import And, Dummy, Eq, Equivalent, Ge, Gt, Implies, Le, Lt, Ne, Not, Or
+from sympy.logic.inference import satisfiable
+
+from proofs.language import All, Any_, Equivalence, Implication
+from proofs.rules.inference import Inference, Support, need
+
+
+def check(step: Inference) -> Support:
+    """The conclusion follows from the premises by truth tables."""
+    atoms: dict[Any, Any] = {}
+    formulas = [_formula(part, atoms) for part in (*step.claims, *step.given)]
+    need(not satisfiable(And(*formulas, Not(_formula(step.conclusion, atoms)))), "it does not follow from the premises by propositional logic.")
+    return Support()
+
+
+def _formula(statement: Any, atoms: dict[Any, Any]) -> Any:
+    parts = statement.args
+    if isinstance(statement, All):
+        return And(*(_formula(part, atoms) for part in parts))
+    if isinstance(statement, Any_):
+        return Or(*(_formula(part, atoms) for part in parts))
+    if isinstance(statement, Implication):
+        return Implies(*(_formula(part, atoms) for part in parts))
+    if isinstance(statement, Equivalence):
+        return Equivalent(*(_formula(part, atoms) for part in parts))
+    if isinstance(statement, Ne):
+        return Not(_atom((Eq, *parts), atoms))
+    if isinstance(statement, Eq):
+        return _atom((Eq, *parts), atoms)
+    if isinstance(statement, Le | Gt):
+        atom = _atom((Le, *parts), atoms)
+    elif isinstance(statement, Ge | Lt):
+        atom = _atom((Le, parts[1], parts[0]), atoms)
+    else:
+        return _atom(statement, atoms)
+    return Not(atom) if isinstance(statement, Gt | Lt) else atom
+
+
+def _atom(key: Any, atoms: dict[Any, Any]) -> Any:
+    return atoms.setdefault(key, Dummy())

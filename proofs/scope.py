@@ -1,0 +1,34 @@
+"""For which values a statement was proved, read off its symbols and assumptions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy import MatrixSymbol, Symbol
+
+from proofs.language import Normal, PositiveDefinite, PositiveSemidefinite, conjuncts, symbols_of
+
+
+def scope(claim: Any, given: tuple[Any, ...]) -> tuple[str, ...]:
+    """One phrase for each free symbol of the claim.
+
+    >>> from sympy import Symbol
+    >>> scope(Symbol("s", nonnegative=True) + Symbol("n", integer=True, positive=True), ())
+    ('all n = 1, 2, 3, …', 'all s ≥ 0')
+    """
+    facts = [part for fact in given for part in conjuncts(fact)]
+    random = {fact.args[0] for fact in facts if isinstance(fact, Normal)}
+    definite = {fact.args[0] for fact in facts if isinstance(fact, PositiveDefinite)}
+    semidefinite = {fact.args[0] for fact in facts if isinstance(fact, PositiveSemidefinite)}
+    phrases = []
+    for name, symbol in sorted(symbols_of(claim).items(), key=lambda item: (isinstance(item[1], MatrixSymbol), item[0])):
+        if symbol in random:
+            continue
+        if isinstance(symbol, Symbol):
+            whole = "= 1, 2, 3, …" if symbol.is_positive else "= 0, 1, 2, …"
+            real = "> 0" if symbol.is_positive else "≥ 0" if symbol.is_nonnegative else "real"
+            phrases.append(f"all {name} {whole}" if symbol.is_integer else f"all {name} {real}" if real != "real" else f"all real {name}")
+        else:
+            kind = "positive definite" if symbol in definite else "positive semidefinite" if symbol in semidefinite else "real"
+            phrases.append(f"all {kind} {name} of shape {symbol.shape[0]}×{symbol.shape[1]}")
+    return tuple(phrases)
