@@ -12,6 +12,7 @@ r · (1/r) = 1 for each scalar divided by (`divisors`). This module shares no co
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
@@ -159,7 +160,7 @@ class Algebra:
             return self._atom("word", min(w[i:] + w[:i] for w in (word, turned) for i in range(len(word))))
         word = word[cuts[0] :] + word[: cuts[0]]
         ends = [at - cuts[0] for at in cuts] + [len(word)]
-        pieces = [word[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+        pieces = [word[a:b] for a, b in itertools.pairwise(ends)]
         return times(*(self._atom("word", min(piece, self.transposed(piece))) for piece in pieces))
 
     def _open(self, word: Word) -> tuple[Poly, Word]:
@@ -195,7 +196,9 @@ class Algebra:
         if isinstance(expr, Predictor):
             return self._atom("predictor", expr.args[0], *(self.key(self.matrix(argument)) for argument in expr.args[1:]), expr)
         if isinstance(expr, ConditionalMean):
-            return self._atom("opaque", "given", self._key(self.scalar(expr.args[0])), self.key(self.matrix(expr.args[1])), expr.args[2], expr)
+            return self._atom(
+                "opaque", "given", self._key(self.scalar(expr.args[0])), self.key(self.matrix(expr.args[1])), expr.args[2], expr
+            )
         if isinstance(expr, Rank):
             return self._atom("opaque", "rank", self.key(self.matrix(expr.args[0])), expr)
         raise RuleError(f"the normal form has no place for the scalar {expr} of kind {type(expr).__name__}.")

@@ -1,6 +1,7 @@
 """Statements at numbers: exact instances, as models of assumptions and as witnesses against claims.
 
-This is what the words of `proofs.language` mean, computed in components at small sizes. It is never evidence *for* a claim: the kernel uses an
+This is what the words of `proofs.language` mean, computed in components at small sizes. It is never evidence *for* a claim: the
+kernel uses an
 instance to see that assumptions do not contradict each other, and to say at which numbers a refused claim fails.
 """
 
@@ -193,7 +194,7 @@ class Instance:
         if factors[0] is None or factors[1] is None:
             raise Undecided(f"the law of {symbol}")
         (left, row_pivots), (right, column_pivots) = factors  # type: ignore[misc]
-        normals = []
+        normals: Matrix = []
         for p in row_pivots:
             normals.append([])
             for q in column_pivots:
@@ -330,7 +331,7 @@ def witness(claim: Any, given: tuple[Any, ...], seconds: float = 3.0) -> str | N
 def _describe(instance: Instance, claim: Any) -> str:
     shown = [s for name, s in sorted(symbols_of(claim).items()) if s not in instance.laws]
     text = ", ".join(f"{s} = {_text(instance.values[s])}" for s in shown)
-    sides = [part for part in conjuncts(claim) if not instance.holds(part)][0]
+    sides = next(part for part in conjuncts(claim) if not instance.holds(part))
     if isinstance(sides, Implication):
         sides = sides.args[1]
     if isinstance(sides, Eq | Ne | Ge | Gt | Le | Lt):

@@ -9,14 +9,15 @@ A theorem is a statement and a list of steps. `check` grants it a Certificate if
 5. and the status is computed: `fully checked` unless a step rests on something admitted; a theorem without steps is a conjecture.
 
 A refusal names theorem, step and rule, and either numbers at which the step fails or says that none were found: undecided is not false.
-Every object here is an immutable tuple; a Certificate holds nothing itself: it is a key to what `check` recorded, with a fingerprint, so that
+Every object here is an immutable tuple; a Certificate holds nothing itself: it is a key to what `check` recorded, with a
+fingerprint, so that
 one made, copied or altered by hand opens nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, cast
 from weakref import WeakKeyDictionary
 
 from sympy import Eq, MatrixSymbol, srepr
@@ -112,7 +113,7 @@ class Certificate:
 
     __slots__ = ("__weakref__",)
 
-    def __new__(cls, *_: Any, **__: Any) -> NoReturn:
+    def __new__(cls, *_: Any, **__: Any) -> Certificate:
         raise ProofError("a Certificate is made by proofs.kernel.check only.")
 
     def __init_subclass__(cls, **_: Any) -> NoReturn:
@@ -143,7 +144,9 @@ _RECORDS: WeakKeyDictionary[Certificate, tuple[_Record, str]] = WeakKeyDictionar
 
 
 def _fingerprint(record: _Record) -> str:
-    return hashlib.sha256(repr([srepr(part) for part in (record.statement.claim, *record.statement.given, *record.side_conditions)]).encode()).hexdigest()
+    return hashlib.sha256(
+        repr([srepr(part) for part in (record.statement.claim, *record.statement.given, *record.side_conditions)]).encode()
+    ).hexdigest()
 
 
 def _open(certificate: Certificate) -> _Record:
@@ -159,7 +162,7 @@ def _open(certificate: Certificate) -> _Record:
 def check(theorem: Theorem) -> Certificate:
     """The certificate of a theorem. Raises ProofError, naming the step and the rule, where it is refused."""
     record = _check_theorem(theorem, {}, ())
-    certificate = object.__new__(Certificate)
+    certificate: Certificate = object.__new__(cast(Any, Certificate))
     _RECORDS[certificate] = (record, _fingerprint(record))
     return certificate
 
@@ -184,7 +187,9 @@ def _check_theorem(theorem: Any, checked: dict[int, _Record], path: tuple[int, .
         proved[id(step)] = number
     last = theorem.steps[-1].conclusion
     if last != theorem.claim:
-        raise ProofError(f"{theorem.label}: the last step concludes {last}, which is not the claim {theorem.claim}.{_numbers(theorem.claim, theorem.given)}")
+        raise ProofError(
+            f"{theorem.label}: the last step concludes {last}, which is not the claim {theorem.claim}.{_numbers(theorem.claim, theorem.given)}"  # noqa: E501
+        )
     admitted = _merged(*(s.admitted for s in supports), *(r.admitted for r in records))
     record = _Record(
         label=theorem.label,

@@ -20,11 +20,13 @@ from theory.bilinear import BilinearForm
 from theory.errors import SettingError
 from theory.exact import is_zero_matrix
 from theory.loss import LABELS, LAWS, specialise, symmetric_symbols
-from theory.notation import Sigma, W, X, d, eps, sigma2, w
+from theory.notation import Sigma, W, X, d, sigma2
 from theory.setting import Setting
 from theory.traces import Alphabet, Combination, Polynomial, add, multiply, normal_form
 
 _RESOLVENT = MatrixSymbol("R", d, d)
+
+
 class StepSize(NamedTuple):
     """η = numerator / denominator, both exact."""
 

@@ -1,7 +1,8 @@
 """Linear change of Gaussian variables; whitening is the case X = Z Rᵀ with Σ = R Rᵀ.
 
 The law of centred jointly Gaussian variables is determined by their covariances. So if the matrices Z of a mean are replaced by linear
-functions φ_Z(U) of other independent Gaussian matrices U, and the φ_Z(U) have the covariances of the Z (in particular none between different Z),
+functions φ_Z(U) of other independent Gaussian matrices U, and the φ_Z(U) have the covariances of the Z (in particular none between
+different Z),
 then E[P(Z)] = E[P(φ(U))] for every P, polynomial or not. Arguments: (Z, φ_Z) for each Z replaced. Two forms are read:
 
     one matrix     Z = L U Mᵀ            checked: L R_U Lᵀ = R_Z and M C_U Mᵀ = C_Z

@@ -89,7 +89,9 @@ def _gradient(step: Inference) -> Support:
 FACTS: MappingProxyType[str, Fact] = MappingProxyType(
     {
         "isserlis": Fact("The mean of a product of centred jointly Gaussian variables is a sum over pairings.", "isserlis1918", None),
-        "fubini": Fact("The mean over two independent groups of variables is the mean over one of the mean over the other.", "williams1991", _fubini),
+        "fubini": Fact(
+            "The mean over two independent groups of variables is the mean over one of the mean over the other.", "williams1991", _fubini
+        ),
         "conditional-expectation": Fact(
             "E[g | y] is the function of y that leaves g − h(y) orthogonal to every function of y.", "williams1991", _conditional
         ),

@@ -1,6 +1,7 @@
 """Positive definite and invertible matrices from others.
 
-K = Σ_i c_i T_iᵀ P_i T_i with c_i ≥ 0 and P_i positive semidefinite is positive semidefinite: xᵀKx = Σ_i c_i (T_i x)ᵀ P_i (T_i x). It is definite if for one i
+K = Σ_i c_i T_iᵀ P_i T_i with c_i ≥ 0 and P_i positive semidefinite is positive semidefinite: xᵀKx = Σ_i c_i (T_i x)ᵀ P_i (T_i x).
+It is definite if for one i
 c_i > 0, P_i is definite and T_i is invertible. A definite matrix is invertible, and so is K if P K is definite for some P (K x = 0 gives
 P K x = 0). Arguments for (semi)definiteness: (c_i, T_i, P_i) for each term; for Invertible(K): P.
 """
@@ -17,7 +18,9 @@ def check(step: Inference) -> Support:
     """K is positive (semi)definite, or invertible."""
     algebra = step.algebra()
     claim = step.conclusion
-    need(isinstance(claim, PositiveDefinite | PositiveSemidefinite | Invertible), "the conclusion must say that K is definite or invertible.")
+    need(
+        isinstance(claim, PositiveDefinite | PositiveSemidefinite | Invertible), "the conclusion must say that K is definite or invertible."
+    )
     matrix = claim.args[0]
     if isinstance(claim, Invertible):
         (factor,) = step.arguments

@@ -1,6 +1,7 @@
 """Propositional consequence of the premises and the assumptions.
 
-Relations are atoms; a ≠ b is the negation of a = b, a > b that of a ≤ b (reals are totally ordered), and a ≥ b is b ≤ a. The conclusion is granted if
+Relations are atoms; a ≠ b is the negation of a = b, a > b that of a ≤ b (reals are totally ordered), and a ≥ b is b ≤ a. The
+conclusion is granted if
 no assignment of truth values makes the premises and the assumptions true and the conclusion false, which a complete
 procedure (sympy's DPLL) decides. Distinct atoms are independent here: nothing is read into them.
 """
@@ -20,7 +21,10 @@ def check(step: Inference) -> Support:
     """The conclusion follows from the premises by truth tables."""
     atoms: dict[Any, Any] = {}
     formulas = [_formula(part, atoms) for part in (*step.claims, *step.given)]
-    need(not satisfiable(And(*formulas, Not(_formula(step.conclusion, atoms)))), "it does not follow from the premises by propositional logic.")
+    need(
+        not satisfiable(And(*formulas, Not(_formula(step.conclusion, atoms)))),
+        "it does not follow from the premises by propositional logic.",
+    )
     return Support()
 
 

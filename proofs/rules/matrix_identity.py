@@ -1,6 +1,7 @@
 """Identity of noncommutative matrix polynomials, possibly modulo equations already proved.
 
-Both sides are multiplied out to sums of words, or of products of closed words, with rational coefficients. If the sums are equal the two sides
+Both sides are multiplied out to sums of words, or of products of closed words, with rational coefficients. If the sums are equal
+the two sides
 are equal for all matrices of every size, since only the ring laws, (KL)ᵀ = LᵀKᵀ, tr KL = tr LK, tr Kᵀ = tr K, the
 linearity of the mean, Kᵀ = K for covariances and K K⁻¹ = I for inverses that exist were used.
 
@@ -10,7 +11,8 @@ checked is the plain identity
     left − right = Σ_i P_i (l_i − r_i) Q_i        (scalars: Σ_i tr(P_i (l_i − r_i)), or products)
 
 Each term on the right is 0, so the multipliers need not be trusted. An argument is (i, P) or (i, P, Q), i counting the equations of
-the premises in order and then the hypotheses; "T" as a further entry takes the transposed equation. Equations between block matrices are compared
+the premises in order and then the hypotheses; "T" as a further entry takes the transposed equation. Equations between block
+matrices are compared
 block by block.
 """
 
@@ -56,7 +58,8 @@ def _multiple(equations: list[Any], argument: Any, side: Any) -> Any:
     """P (l − r) Q, of the kind of the side of the conclusion."""
     index, *factors = argument
     turned = factors[-1] == "T" if factors else False
-    left, right, *_ = [*(factors[:-1] if turned else factors), 1, 1]
+    chosen: list[Any] = list(factors[:-1] if turned else factors)
+    left, right, *_ = [*chosen, 1, 1]
     need(isinstance(index, int) and 0 <= index < len(equations), f"there is no equation number {index}; there are {len(equations)}.")
     known = equations[index]
     is_matrix, wanted = getattr(known.lhs, "is_Matrix", False), getattr(side, "is_Matrix", False)

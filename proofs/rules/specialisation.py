@@ -2,10 +2,12 @@
 
 A statement holds for all values of its free symbols that satisfy its assumptions; so it holds for the values named, each of the shape and
 in the domain (whole, positive, …) of its symbol, provided that every assumption becomes one that is known. An assumption that
-is not known becomes a hypothesis of the conclusion, "if it holds then …". Scalars are replaced first, shapes with them; nothing is evaluated.
+is not known becomes a hypothesis of the conclusion, "if it holds then …". Scalars are replaced first, shapes with them; nothing is
+evaluated.
 What a mean averages over is bound: it is neither replaced nor allowed to occur in a value.
 
-The first premise is the statement specialised, the others help to verify its assumptions. Arguments: (symbol, value) for each symbol replaced.
+The first premise is the statement specialised, the others help to verify its assumptions. Arguments: (symbol, value) for each
+symbol replaced.
 """
 
 from __future__ import annotations

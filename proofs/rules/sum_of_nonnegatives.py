@@ -29,7 +29,9 @@ def check(step: Inference) -> Support:
     need(len(sides) == 1 and len(parts) <= 2, "the conclusion must be about one quantity and one minimum.")
     larger, smaller = sides.pop()
     gap = plus(*(scaled(algebra.scalar(side), sign) for side, sign in ((larger, 1), (smaller, -1), (total, -1))))
-    known = [part for claim in step.claims for part in conjuncts(claim) if isinstance(part, Eq) and not getattr(part.lhs, "is_Matrix", False)]
+    known = [
+        part for claim in step.claims for part in conjuncts(claim) if isinstance(part, Eq) and not getattr(part.lhs, "is_Matrix", False)
+    ]
     gaps = [plus(algebra.scalar(e.lhs), scaled(algebra.scalar(e.rhs), -1)) for e in known]
     granted = [gap, *(plus(gap, scaled(g, sign)) for g in gaps for sign in (1, -1))]
     need(any(map(algebra.vanishes, granted)), f"{larger} is not known to be {smaller} plus the terms.")
@@ -37,7 +39,8 @@ def check(step: Inference) -> Support:
         if isinstance(part, Equivalence):
             zeros = list(conjuncts(part.args[1]))
             need(
-                len(zeros) == len(terms) and all(isinstance(z, Eq) and z.rhs == 0 and z.lhs == t for z, (_, t) in zip(zeros, terms, strict=True)),
+                len(zeros) == len(terms)
+                and all(isinstance(z, Eq) and z.rhs == 0 and z.lhs == t for z, (_, t) in zip(zeros, terms, strict=True)),
                 "the equality case must be that every term is 0, in order.",
             )
     return Support(algebra.licensed())

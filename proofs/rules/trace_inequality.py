@@ -1,6 +1,7 @@
 """Trace inequality for positive semidefinite factors, with its equality case.
 
-For P = S², Q = T² positive semidefinite (S, T their symmetric square roots), tr(P Dᵀ Q D) = ‖T D S‖_F² ≥ 0. It is 0 iff T D S = 0 iff Q D P = 0
+For P = S², Q = T² positive semidefinite (S, T their symmetric square roots), tr(P Dᵀ Q D) = ‖T D S‖_F² ≥ 0. It is 0 iff T D S = 0
+iff Q D P = 0
 (multiply by T and S; conversely ‖TDS‖² = tr(Dᵀ Q D P)). A definite factor is invertible and drops out of Q D P = 0.
 
 Arguments (P, D, Q). The conclusion is tr(…) ≥ 0, or (tr(…) = 0 ⟺ K = 0) with K = Q D P, definite factors dropped or not.
@@ -33,7 +34,9 @@ def check(step: Inference) -> Support:
         left, right = step.conclusion.args
         need(isinstance(left, Eq) and isinstance(right, Eq) and left.rhs == 0, "both parts must be equations with 0.")
         claimed = left.lhs
-        need(any(algebra.same(right.lhs - right.rhs, k) for k in _kernels(algebra, p, d, q)), f"{right} is not the equality case Q D P = 0.")
+        need(
+            any(algebra.same(right.lhs - right.rhs, k) for k in _kernels(algebra, p, d, q)), f"{right} is not the equality case Q D P = 0."
+        )
     need(algebra.same(claimed, trace), f"{claimed} is not the trace of P Dᵀ Q D.")
     return Support(algebra.licensed())
 
@@ -43,4 +46,4 @@ def _kernels(algebra: Any, p: Any, d: Any, q: Any) -> list[Any]:
     lefts = [q, Identity(q.shape[0])] if algebra.definite(q) else [q]
     rights = [p, Identity(p.shape[0])] if algebra.definite(p) else [p]
     straight = [MatMul(a, d, b) for a, b in product(lefts, rights)]
-    return [m for m in straight] + [Transpose(m) for m in straight if m.shape[0] == m.shape[1]]
+    return list(straight) + [Transpose(m) for m in straight if m.shape[0] == m.shape[1]]
