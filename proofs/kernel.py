@@ -188,7 +188,8 @@ def _check_theorem(theorem: Any, checked: dict[int, _Record], path: tuple[int, .
     last = theorem.steps[-1].conclusion
     if last != theorem.claim:
         raise ProofError(
-            f"{theorem.label}: the last step concludes {last}, which is not the claim {theorem.claim}.{_numbers(theorem.claim, theorem.given)}"  # noqa: E501
+            f"{theorem.label}: the last step concludes {last}, which is not the claim {theorem.claim}."
+            f"{_numbers(theorem.claim, theorem.given)}"
         )
     admitted = _merged(*(s.admitted for s in supports), *(r.admitted for r in records))
     record = _Record(
