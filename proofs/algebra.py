@@ -36,6 +36,7 @@ from sympy import (
     Trace,
     Transpose,
     ZeroMatrix,
+    sympify,
 )
 
 from proofs.blocks import collapsed
@@ -54,6 +55,7 @@ from proofs.language import (
     Rank,
     conjuncts,
 )
+from proofs.wellformed import check_shape
 
 Word = tuple[int, ...]
 Monomial = tuple[int, ...]
@@ -187,6 +189,7 @@ class Algebra:
             base, exponent = expr.args
             return times(*[self.scalar(base) if exponent > 0 else self._reciprocal(base)] * abs(int(exponent)))
         if isinstance(expr, Trace):
+            check_shape(expr)
             size = expr.args[0].shape[0]
             return plus(*(times(p, self.closed(word, size)) for word, p in self.matrix(expr.args[0]).items()))
         if isinstance(expr, Named):
@@ -194,7 +197,7 @@ class Algebra:
         if isinstance(expr, Mean):
             return self.mean(self.scalar(expr.args[0]), tuple(expr.args[1]))
         if isinstance(expr, Predictor):
-            return self._atom("predictor", expr.args[0], *(self.key(self.matrix(argument)) for argument in expr.args[1:]), expr)
+            return self._atom("predictor", expr.args[0], *(self.key(self.matrix(argument)) for argument in expr.args[1:]))
         if isinstance(expr, ConditionalMean):
             return self._atom(
                 "opaque", "given", self._key(self.scalar(expr.args[0])), self.key(self.matrix(expr.args[1])), expr.args[2], expr
@@ -213,7 +216,8 @@ class Algebra:
         raise RuleError(f"division by {base}, which is 0.")
 
     def matrix(self, expr: Any) -> MatrixPoly:
-        """The normal form of a matrix."""
+        """The normal form of a matrix. Shapes are checked here as well: a rule multiplies what no statement has put together."""
+        check_shape(expr)
         if expr.has(BlockMatrix):
             expr = collapsed(expr)
         if isinstance(expr, NamedMatrix):
@@ -266,8 +270,12 @@ class Algebra:
 
     def _inverted(self, base: Any) -> MatrixPoly:
         if isinstance(base, NamedMatrix):
-            return self._inverted(base.args[1])
+            before = len(self.inverted)
+            inverse = self._inverted(base.args[1])
+            self.inverted[before:] = [base] if self.inverted[before:] == [base.args[1]] else self.inverted[before:]
+            return inverse
         if isinstance(base, Inverse):
+            self.inverted.append(base.args[0])
             return self.matrix(base.args[0])
         if isinstance(base, MatMul):
             matrices = [m for m in base.args if getattr(m, "is_Matrix", False)]
@@ -286,8 +294,9 @@ class Algebra:
         if not poly:
             raise RuleError(f"the inverse of {base}, which is 0.")
         self.inverted.append(base)
-        if poly.keys() == {()}:  # a multiple of the identity
-            return {(): self._reciprocal(Trace(base) / base.shape[0])}
+        if poly.keys() == {()}:  # a multiple of the identity, and by a scalar that is not 0, since it is invertible
+            scale = poly[()]
+            return {(): {(): 1 / scale[()]} if scale.keys() == {()} else self._atom("reciprocal", self._key(scale))}
         turned = {self.transposed(word): p for word, p in poly.items()}
         key, back = ("inverse", self.key(poly)), ("inverse", self.key(turned))
         if back in self._letter_of and key != back:
@@ -319,6 +328,10 @@ class Algebra:
         if kind == "mean":
             inside = {s for i in rest[0] for s in self.depends(self._atoms[i])}
             return (inside - set(rest[1])) | {s for z in rest[1] for m in self.laws[z].args[1:] for s in m.atoms(MatrixSymbol)}
+        if kind == "predictor":
+            terms = [term for argument in rest[1:] for term in argument]
+            scales = {s for _, scale in terms for monomial, _ in scale for i in monomial for s in self.depends(self._atoms[i])}
+            return scales | {s for word, _ in terms for k in word for s in self.matrix_of(k).atoms(MatrixSymbol)}
         return set(rest[-1].atoms(MatrixSymbol))
 
     def mean(self, poly: Poly, variables: tuple[Any, ...]) -> Poly:
@@ -349,7 +362,11 @@ class Algebra:
             raise RuleError("the mean need not exist: a predictor stands in it with too high a degree.")
         for i in bound:
             kind, *rest = self._atoms[i]
-            if kind in ("reciprocal", "opaque") or (kind == "mean" and any(self._atoms[j][0] == "predictor" for j in rest[0])):
+            if kind == "mean":
+                self._integrable(tuple(j for j in rest[0] if self.depends(self._atoms[j]) & variables), variables)
+            # E|E[P | outer]| ≤ E|P|, so a mean that holds a predictor has a mean, if it stands alone
+            inside = kind == "mean" and any(self._atoms[j][0] == "predictor" for j in rest[0])
+            if kind in ("reciprocal", "opaque") or (inside and len(bound) > 1):
                 raise RuleError(f"the mean need not exist: its integrand holds {rest[-1]}.")
             for k in rest[0] if kind == "word" else ():
                 matrix = self.matrix_of(k)
@@ -412,6 +429,7 @@ class Algebra:
 
     def nonzero(self, expr: Any) -> bool:
         """Whether a scalar is known to be ≠ 0."""
+        expr = sympify(expr)
         if self.positive(expr) or self.positive(-expr):
             return True
         if isinstance(expr, Mul):
@@ -420,6 +438,7 @@ class Algebra:
 
     def _sign(self, expr: Any) -> int | None:
         """1 for > 0, 0 for ≥ 0, None for not known."""
+        expr = sympify(expr)
         best: int | None = None
         for fact in self.facts:
             if isinstance(fact, Gt | Ge) and best != 1 and self._matches(fact.args[0] - fact.args[1], expr):
@@ -459,11 +478,15 @@ class Algebra:
             return self.definite(matrix.args[1])
         if isinstance(matrix, Identity):
             return True
-        if isinstance(matrix, Inverse):
+        if isinstance(matrix, Inverse | Transpose):
             return self.definite(matrix.args[0])
         scale, rest = _scale(matrix)
         if rest is not matrix:
             return self.positive(scale) and self.definite(rest)
+        if isinstance(matrix, MatAdd) and any(map(self.definite, matrix.args)) and all(map(self.semidefinite, matrix.args)):
+            return True
+        if self._matches(Identity(matrix.shape[0]), matrix):
+            return True
         return any(isinstance(fact, PositiveDefinite) and self._matches(fact.args[0], matrix) for fact in self.facts)
 
     def semidefinite(self, matrix: Any) -> bool:

@@ -39,7 +39,7 @@ def blocks(expr: Any) -> Grid:
         return [[Transpose(inner[i][j]) for i in range(len(inner))] for j in range(len(inner[0]))]
     if isinstance(expr, MatAdd):
         grids = [blocks(term) for term in expr.args]
-        if len({(len(g), len(g[0])) for g in grids}) > 1:
+        if len({tuple(tuple(block.shape for block in row) for row in grid) for grid in grids}) > 1:
             raise RuleError(f"the blocks of the terms of {expr} do not match.")
         return [[MatAdd(*(g[i][j] for g in grids)) for j in range(len(grids[0][0]))] for i in range(len(grids[0]))]
     if isinstance(expr, MatMul):

@@ -15,6 +15,7 @@ from typing import Any
 from sympy import (
     QQ,
     Add,
+    BlockMatrix,
     Eq,
     Ge,
     Gt,
@@ -43,6 +44,7 @@ from proofs.language import (
     All,
     Any_,
     Equivalence,
+    Gradient,
     Implication,
     Invertible,
     Mean,
@@ -166,7 +168,26 @@ class Instance:
             for _ in range(abs(exponent)):
                 total = _times(total, base)
             return total
+        if isinstance(expr, BlockMatrix):
+            rows = [[self.matrix(expr.blocks[i, j]) for j in range(expr.blockshape[1])] for i in range(expr.blockshape[0])]
+            return [[entry for line in lines for entry in line] for row in rows for lines in zip(*row, strict=True)]
+        if isinstance(expr, Gradient):
+            return self._gradient(*expr.args)
         raise Undecided(str(expr))
+
+    def _gradient(self, scalar: Any, symbol: Any, point: Any) -> Matrix:
+        """The linear part of the scalar at point + t, t_1, t_2, … being the generators of a ring."""
+        if self._variance:
+            raise Undecided("a gradient inside a mean")
+        at = self.matrix(point)
+        directions = ring([f"t{i}" for i in range(len(at))], QQ)[1:]
+        outer = self.values
+        self.values = {**outer, symbol: [[row[0] + t] for row, t in zip(at, directions, strict=True)]}
+        try:
+            value = self.number(scalar)
+        finally:
+            self.values = outer
+        return [[value.coeff(t) if isinstance(value, PolyElement) else QQ(0)] for t in directions]
 
     def _mean(self, integrand: Any, variables: tuple[Any, ...]) -> Any:
         outermost = not self._variance

@@ -20,15 +20,15 @@ import hashlib
 from typing import Any, NamedTuple, NoReturn, cast
 from weakref import WeakKeyDictionary
 
-from sympy import Eq, MatrixSymbol, srepr
+from sympy import srepr
 
-from proofs.algebra import Algebra
 from proofs.errors import ProofError, RuleError, StatementError
-from proofs.instances import instances, witness
-from proofs.language import All, Implication, Normal, check_well_formed, conjuncts, symbols_of
+from proofs.instances import witness
 from proofs.rules import RULES as _RULES_TABLE
 from proofs.rules import Inference, Support
 from proofs.scope import scope
+from proofs.statement import check_statement
+from proofs.wellformed import Vocabulary
 
 _RULES = dict(_RULES_TABLE)
 
@@ -100,7 +100,20 @@ class _Record(NamedTuple):
     steps: int
 
 
-class Certificate:
+class _Sealed(type):
+    """A class whose attributes stay as they are, and of which nothing else can pretend to be an instance."""
+
+    def __setattr__(cls, name: str, _: Any) -> NoReturn:
+        raise ProofError(f"a Certificate cannot be changed: {name} stays as it was defined.")
+
+    def __delattr__(cls, name: str) -> NoReturn:
+        raise ProofError(f"a Certificate cannot be changed: {name} stays as it was defined.")
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return type(instance) is cls
+
+
+class Certificate(metaclass=_Sealed):
     """That `check` granted a theorem, and what the theorem rests on.
 
     label claim assumptions  what was proved, under what
@@ -174,14 +187,20 @@ def _check_theorem(theorem: Any, checked: dict[int, _Record], path: tuple[int, .
         raise ProofError(f"{theorem.label}: it is used in its own proof.")
     if id(theorem) in checked:
         return checked[id(theorem)]
-    _check_statement(theorem)
+    if type(theorem.statement) is not Statement or any(type(text) is not str for text in (theorem.label, theorem.title, theorem.source)):
+        raise ProofError("a theorem is a Statement with a label, a title and a source in words.")
+    vocabulary = Vocabulary()
+    try:
+        check_statement(theorem.claim, theorem.given, vocabulary)
+    except StatementError as error:
+        raise StatementError(f"{theorem.label}: {error}") from None
     if type(theorem.steps) is not tuple or not theorem.steps:
         raise ProofError(f"{theorem.label}: it has no steps, so it is a conjecture.")
     proved: dict[int, int] = {}
     supports: list[Support] = []
     records: list[_Record] = []
     for number, step in enumerate(theorem.steps, start=1):
-        support, used = _check_step(theorem, number, step, proved, checked, (*path, id(theorem)))
+        support, used = _check_step(theorem, number, step, vocabulary, proved, checked, (*path, id(theorem)))
         supports.append(support)
         records += used
         proved[id(step)] = number
@@ -207,78 +226,54 @@ def _check_theorem(theorem: Any, checked: dict[int, _Record], path: tuple[int, .
     return record
 
 
-def _check_statement(theorem: Theorem) -> None:
-    """The statement is well formed, says something, and its assumptions have a model."""
-    claim, given = theorem.claim, theorem.given
-    try:
-        if type(given) is not tuple:
-            raise StatementError(f"the assumptions must be a tuple, got a {type(given).__name__}.")
-        check_well_formed(claim, *given)
-        laws = [fact.args[0] for fact in given if isinstance(fact, Normal)]
-        if len(laws) != len(set(laws)) or any(not isinstance(z, MatrixSymbol) for z in laws):
-            raise StatementError("a Gaussian matrix must be a symbol with one law.")
-        for fact in given:
-            random = set(laws) & set(symbols_of(fact).values())
-            if random and not isinstance(fact, Normal):
-                raise StatementError(f"the assumption {fact} restricts {min(map(str, random))}, which has a law already.")
-        if claim in given or any(part in given for part in conjuncts(claim)):
-            raise StatementError("the claim is among its own assumptions.")
-        if next(instances(given, claim), None) is None:
-            raise StatementError("no numbers were found that satisfy the assumptions: they may contradict each other.")
-        for part in conjuncts(claim):
-            _says_something(part, given)
-    except StatementError as error:
-        raise StatementError(f"{theorem.label}: {error}") from None
-
-
-def _says_something(part: Any, given: tuple[Any, ...]) -> None:
-    if isinstance(part, Implication):
-        if next(instances((*given, part.args[0]), part), None) is None:
-            raise StatementError(f"no numbers were found that satisfy the hypothesis {part.args[0]}.")
-        part = part.args[1]
-    if isinstance(part, Eq):
-        sides = [side.doit() for side in part.args]
-        algebra = Algebra()
-        try:
-            nothing = sides[0] == sides[1] or all(
-                not (algebra.matrix(side) if getattr(side, "is_Matrix", False) else algebra.scalar(side)) for side in part.args
-            )
-        except RuleError:
-            nothing = False
-        if nothing:
-            raise StatementError(f"the claim {part} says nothing: both sides evaluate to {sides[0]}.")
-
-
 def _check_step(
-    theorem: Theorem, number: int, step: Any, proved: dict[int, int], checked: dict[int, _Record], path: tuple[int, ...]
+    theorem: Theorem,
+    number: int,
+    step: Any,
+    vocabulary: Vocabulary,
+    proved: dict[int, int],
+    checked: dict[int, _Record],
+    path: tuple[int, ...],
 ) -> tuple[Support, list[_Record]]:
     where = f"{theorem.label}, step {number}"
     if type(step) is not Step or type(step.premises) is not tuple or type(step.arguments) is not tuple:
         raise ProofError(f"{where}: a step is a Step with tuples of premises and arguments, got {step!r}.")
     where += f" ({step.rule})"
-    if not isinstance(step.rule, str) or step.rule not in _RULES:
+    if type(step.rule) is not str or step.rule not in _RULES:
         raise ProofError(f"{where}: there is no such rule; the rules are {', '.join(_RULES)}.")
     premises: list[tuple[Any, tuple[Any, ...]]] = []
     records: list[_Record] = []
-    for premise in step.premises:
+    for place, premise in enumerate(step.premises):
         if type(premise) is Step and id(premise) in proved:
             premises.append((premise.conclusion, theorem.given))
         elif type(premise) is Theorem:
             record = _check_theorem(premise, checked, path)
             records.append(record)
             missing = [fact for fact in premise.given if fact not in theorem.given]
-            if missing and not (step.rule == "specialisation" and premise is step.premises[0]):
+            if missing and not (step.rule == "specialisation" and place == 0):
                 raise ProofError(f"{where}: the theorem {premise.label} needs {missing[0]}, which is not assumed.")
             premises.append((premise.claim, premise.given))
         else:
             kind = "a step that is not proved before" if type(premise) is Step else f"{premise!r}"
             raise ProofError(f"{where}: a premise must be an earlier step or a theorem, got {kind}.")
     try:
-        check_well_formed(step.conclusion, *theorem.given)
+        vocabulary.statement(step.conclusion)
+        _check_hints(step.arguments)
         support = _RULES[step.rule](Inference(step.conclusion, tuple(premises), theorem.given, step.arguments))
     except ProofError as error:
         raise RuleError(f"{where}: {error}{_numbers(step.conclusion, theorem.given)}") from None
+    except Exception as error:  # a rule reads hints as it finds them; one that it cannot read is refused, whatever it breaks
+        raise RuleError(f"{where}: the rule cannot read this step: {error}") from error
     return support, records
+
+
+def _check_hints(arguments: tuple[Any, ...]) -> None:
+    """Numbers, words, well-formed expressions, and tuples of these: nothing that can answer differently when it is asked again."""
+    for argument in arguments:
+        if type(argument) is tuple:
+            _check_hints(argument)
+        elif type(argument) is not int and type(argument) is not str:
+            Vocabulary().read(argument)
 
 
 def _numbers(claim: Any, given: tuple[Any, ...]) -> str:
@@ -293,4 +288,4 @@ def _merged(*groups: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(item for group in groups for item in group))
 
 
-__all__ = ["All", "Certificate", "Statement", "Step", "Theorem", "check"]
+__all__ = ["Certificate", "Statement", "Step", "Theorem", "check"]

@@ -13,26 +13,19 @@ from typing import Any
 
 from sympy import (
     Add,
-    BlockMatrix,
     Eq,
     Expr,
     Ge,
     Gt,
     Identity,
-    Integer,
     Inverse,
     Le,
-    MatAdd,
-    MatMul,
-    MatPow,
     MatrixSymbol,
     Mul,
     Ne,
     Pow,
-    Rational,
     Symbol,
     Trace,
-    Transpose,
     Tuple,
     ZeroMatrix,
     sympify,
@@ -40,11 +33,8 @@ from sympy import (
 from sympy.core.basic import Basic
 from sympy.core.relational import Relational
 from sympy.core.symbol import Str
-from sympy.logic.boolalg import Boolean, BooleanTrue
+from sympy.logic.boolalg import Boolean
 from sympy.matrices.expressions.matexpr import MatrixExpr
-from sympy.matrices.immutable import ImmutableDenseMatrix
-
-from proofs.errors import StatementError
 
 # terms
 
@@ -101,10 +91,10 @@ class Rank(Expr):
 
 
 class Gradient(MatrixExpr):
-    """∂(scalar)/∂u of a scalar that is a polynomial in the column u."""
+    """∂(scalar)/∂u at `point`, of a scalar that is a polynomial in the column u; u is bound, as the variables of a Mean are."""
 
-    def __new__(cls, expr: Any, symbol: Any) -> Gradient:
-        return Basic.__new__(cls, sympify(expr), symbol)
+    def __new__(cls, expr: Any, symbol: Any, point: Any) -> Gradient:
+        return Basic.__new__(cls, sympify(expr), symbol, point)
 
     @property
     def shape(self) -> Any:
@@ -120,6 +110,10 @@ class Named(Expr):
     def __new__(cls, name: Any, expr: Any) -> Named:
         return Basic.__new__(cls, Str(str(name)), sympify(expr))
 
+    def doit(self, **_: Any) -> Named:
+        """Itself: sympy's arithmetic leaves what is named as it is."""
+        return self
+
 
 class NamedMatrix(MatrixExpr):
     """A matrix with a name: printed by its name, and to every rule the matrix itself."""
@@ -131,12 +125,16 @@ class NamedMatrix(MatrixExpr):
     def shape(self) -> Any:
         return self.args[1].shape
 
+    def doit(self, **_: Any) -> NamedMatrix:
+        """Itself: sympy's arithmetic leaves what is named as it is."""
+        return self
+
 
 # assumptions
 
 
 class Normal(Boolean):
-    """Z is a centred Gaussian matrix, E[Z_ij Z_kl] = rows_ik · columns_jl."""
+    """Z is a centred Gaussian matrix, E[Z_ij Z_kl] = rows_ik · columns_jl; both covariances are positive semidefinite."""
 
     def __new__(cls, symbol: Any, rows: Any, columns: Any = None) -> Normal:
         return Basic.__new__(cls, symbol, rows, Identity(1) if columns is None else columns)
@@ -234,14 +232,11 @@ def conjuncts(statement: Any) -> Iterator[Any]:
 
 
 def substitute(expr: Any, mapping: dict[Any, Any]) -> Any:
-    """Replace symbols everywhere, scalars first, so that shapes follow; nothing is evaluated that `rebuilt` keeps."""
-    scalars = {k: sympify(v) for k, v in mapping.items() if isinstance(k, Symbol)}
-    resized = replaced(expr, scalars)
-    matrices = {replaced(k, scalars): v for k, v in mapping.items() if not isinstance(k, Symbol)}
-    return replaced(resized, matrices)
+    """Replace symbols everywhere and all at once, shapes included; nothing is evaluated that `rebuilt` keeps."""
+    return replaced(expr, {symbol: sympify(value) for symbol, value in mapping.items()})
 
 
-def replaced(expr: Any, mapping: dict[Any, Any]) -> Any:
+def replaced(expr: Any, mapping: dict[Any, Any], *, evaluate: bool = True) -> Any:
     """One pass of replacement, rebuilding every node from its new arguments."""
     if not mapping:
         return expr
@@ -249,51 +244,28 @@ def replaced(expr: Any, mapping: dict[Any, Any]) -> Any:
         return mapping[expr]
     if not expr.args:
         return expr
-    args = [replaced(arg, mapping) for arg in expr.args]
-    return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else rebuilt(expr, args)
+    args = [replaced(arg, mapping, evaluate=evaluate) for arg in expr.args]
+    return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else rebuilt(expr, args, evaluate=evaluate)
 
 
-def rebuilt(node: Any, args: list[Any]) -> Any:
-    """A node of the same kind with other arguments; relations and products of matrices stay unevaluated."""
-    if isinstance(node, Relational):
+def unnamed(expr: Any) -> Any:
+    """The same without abbreviations: what a name stands for in its place, nothing evaluated."""
+    if isinstance(expr, Named | NamedMatrix):
+        return unnamed(expr.args[1])
+    args = [unnamed(arg) for arg in expr.args]
+    return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else rebuilt(expr, args, evaluate=False)
+
+
+def rebuilt(node: Any, args: list[Any], *, evaluate: bool = True) -> Any:
+    """A node of the same kind with other arguments; relations and products of matrices stay unevaluated, and on request all does."""
+    if isinstance(node, Relational) or (isinstance(node, Add | Mul | Pow) and not evaluate):
         return node.func(*args, evaluate=False)
     if isinstance(node, Inverse):
         return Inverse(args[0])
     return node.func(*args)
 
 
-# what is well formed
-
-_NODES = (
-    *(Add, Mul, Pow, Trace, MatAdd, MatMul, MatPow, Transpose, Inverse, Identity, ZeroMatrix, BlockMatrix, ImmutableDenseMatrix, Tuple),
-    *(Mean, ConditionalMean, Predictor, Rank, Gradient, Named, NamedMatrix),
-    *(Normal, PositiveDefinite, PositiveSemidefinite, Invertible, All, Any_, Implication, Equivalence),
-    *(type(relation(Symbol("a"), Symbol("b"), evaluate=False)) for relation in (Eq, Ne, Ge, Gt, Le)),
-)
-_NUMBERS = (Integer, Rational, type(Integer(0)), type(Integer(1)), type(Integer(-1)), type(Rational(1, 2)))
-
-
-def check_well_formed(*statements: Any) -> None:
-    """Raises StatementError unless every node is of a known kind, exact and real, and a name means one thing throughout."""
-    symbols: dict[str, Any] = {}
-    names: dict[str, Any] = {}
-    for node in (node for statement in statements for node in nodes(statement)):
-        kind = type(node)
-        if isinstance(node, BooleanTrue) or node is sympify(False):
-            raise StatementError(f"the statement evaluates to {node}: it says nothing, or nothing true; keep its two sides apart.")
-        if kind is Symbol or kind is MatrixSymbol:
-            if symbols.setdefault(node.name, node) != node:
-                raise StatementError(f"the name {node.name} is used for two different symbols.")
-            if kind is Symbol and not node.is_real:
-                raise StatementError(f"the symbol {node.name} is not declared real.")
-        elif kind is Named or kind is NamedMatrix:
-            if names.setdefault(node.args[0].name, node.args[1]) != node.args[1]:
-                raise StatementError(f"the name {node.args[0].name} is given to two different expressions.")
-        elif kind is Pow or kind is MatPow:
-            if type(node.args[1]) not in _NUMBERS or not node.args[1].is_Integer:
-                raise StatementError(f"{node} is not a whole power.")
-        elif kind not in _NODES and kind not in _NUMBERS and kind is not Str:
-            raise StatementError(f"{node} of kind {kind.__name__} is not part of the language of statements.")
+# reading
 
 
 def nodes(expr: Any) -> Iterator[Any]:
@@ -307,6 +279,17 @@ def nodes(expr: Any) -> Iterator[Any]:
 def symbols_of(*statements: Any) -> dict[str, Any]:
     """The symbols by name, those in shapes and laws included."""
     return {node.name: node for statement in statements for node in nodes(statement) if isinstance(node, Symbol | MatrixSymbol)}
+
+
+def bound(*statements: Any) -> set[Any]:
+    """What some mean averages over, or some gradient differentiates by: bound there, so never to be replaced."""
+    found: set[Any] = set()
+    for node in (node for statement in statements for node in nodes(statement)):
+        if isinstance(node, Mean | ConditionalMean):
+            found |= set(node.args[-1])
+        elif isinstance(node, Gradient):
+            found.add(node.args[1])
+    return found
 
 
 __all__ = [
@@ -327,7 +310,7 @@ __all__ = [
     "Rank",
     "at_least",
     "at_most",
-    "check_well_formed",
+    "bound",
     "conjuncts",
     "different",
     "equal",
@@ -335,4 +318,5 @@ __all__ = [
     "nodes",
     "scalar",
     "substitute",
+    "unnamed",
 ]

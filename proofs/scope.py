@@ -6,7 +6,7 @@ from typing import Any
 
 from sympy import MatrixSymbol, Symbol
 
-from proofs.language import Normal, PositiveDefinite, PositiveSemidefinite, conjuncts, symbols_of
+from proofs.language import Normal, PositiveDefinite, PositiveSemidefinite, bound, conjuncts, symbols_of
 
 
 def scope(claim: Any, given: tuple[Any, ...]) -> tuple[str, ...]:
@@ -17,11 +17,12 @@ def scope(claim: Any, given: tuple[Any, ...]) -> tuple[str, ...]:
     ('all n = 1, 2, 3, …', 'all s ≥ 0')
     """
     facts = [part for fact in given for part in conjuncts(fact)]
-    random = {fact.args[0] for fact in facts if isinstance(fact, Normal)}
+    random = {fact.args[0] for fact in facts if isinstance(fact, Normal)} | bound(claim)
     definite = {fact.args[0] for fact in facts if isinstance(fact, PositiveDefinite)}
-    semidefinite = {fact.args[0] for fact in facts if isinstance(fact, PositiveSemidefinite)}
+    covariances = {matrix for fact in facts if isinstance(fact, Normal) for matrix in fact.args[1:]}
+    semidefinite = {fact.args[0] for fact in facts if isinstance(fact, PositiveSemidefinite)} | covariances
     phrases = []
-    for name, symbol in sorted(symbols_of(claim).items(), key=lambda item: (isinstance(item[1], MatrixSymbol), item[0])):
+    for name, symbol in sorted(symbols_of(claim, *given).items(), key=lambda item: (isinstance(item[1], MatrixSymbol), item[0])):
         if symbol in random:
             continue
         if isinstance(symbol, Symbol):

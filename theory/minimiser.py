@@ -199,16 +199,23 @@ def global_minimiser(setting: Setting) -> Minimiser:
     return Minimiser(setting, step, _minimum(setting, step), _families(setting, step))
 
 
-def _minimum(setting: Setting, step: Any) -> Any:
-    # a quadratic at its stationary point: L(B*) = L(0) + ½ ⟨∇L(0), B*⟩, half of the part of L linear in B*
+@cache
+def general_minimum() -> Expr:
+    """min L in the symbols of `theory.notation`, the symbol B standing for B*.
+
+    A quadratic at its stationary point: L(B*) = L(0) + ½ ⟨∇L(0), B*⟩, so half of the part of L that is linear in B.
+    """
     alphabet = Alphabet((Sigma, W), [general_one_step_loss()])
     letter = alphabet.letter(B)
     loss = alphabet.scalar(general_one_step_loss())
     degree = {monomial: sum(abs(k) == letter for word in monomial for k in word) for monomial in loss}
     constant = {m: k for m, k in loss.items() if degree[m] == 0}
     linear = {m: k for m, k in loss.items() if degree[m] == 1}
-    expr = alphabet.expression(constant) + alphabet.expression(linear) / 2
-    value = specialise(expr, setting, step=step)
+    return alphabet.expression(constant) + alphabet.expression(linear) / 2
+
+
+def _minimum(setting: Setting, step: Any) -> Any:
+    value = specialise(general_minimum(), setting, step=step)
     return _tidy(expand(value)) if not setting.context_length.is_Symbol else _tidy(value)
 
 

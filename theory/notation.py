@@ -26,6 +26,19 @@ eps = MatrixSymbol("epsilon", n, 1)
 x_q = MatrixSymbol("x_q", d, 1)
 eps_q = MatrixSymbol("epsilon_q", 1, 1)
 
+n_test = Symbol("n_t", integer=True, positive=True)
+sigma2_test = Symbol("sigma2_t", nonnegative=True)
+Sigma_test = MatrixSymbol("Sigma_t", d, d)
+W_test = MatrixSymbol("W_t", d, d)
+
+y = MatrixSymbol("y", n, 1)
+u = MatrixSymbol("u", d, 1)
+u_0 = MatrixSymbol("u_0", d, 1)
+P = MatrixSymbol("P", d, d)
+omega = MatrixSymbol("omega", d, 1)
+r = MatrixSymbol("r", d, 1)
+y_tilde = MatrixSymbol("y_tilde", n, 1)
+
 
 class Entry(NamedTuple):
     """One row of the notation table."""
@@ -61,4 +74,59 @@ TABLE: tuple[Entry, ...] = (
     Entry(A, "A", "covariate block M_xx of the key-query matrix M = W_KᵀW_Q", "W_KᵀW_Q, block (1,1)"),
     Entry(c, "c", "label row m_yx of the key-query matrix, as a column", "W_KᵀW_Q, block (2,1)"),
     Entry(B, "B", "learned step v_y A + v_x cᵀ: the part of ŷ odd in the labels is (Σ y_i x_i)ᵀ B x_q", "η·I, η·Σ⁻¹"),
+    Entry(n_test, r"n_{\mathrm t}", "context length at test time", "M (Zhang et al.)"),
+    Entry(sigma2_test, r"\sigma_{\mathrm t}^2", "noise variance at test time, ≥ 0", ""),
+    Entry(Sigma_test, r"\Sigma_{\mathrm t}", "covariance of a covariate at test time, positive definite", ""),
+    Entry(W_test, r"W_{\mathrm t}", "covariance of the task vector at test time, positive semidefinite", ""),
+    Entry(y, "y", "labels of the context (n×1), any numbers unless y = Xw + ε is said", "y"),
+    Entry(u, "u", "argument of the least-squares objective", "w"),
+    Entry(u_0, "u_0", "point at which a gradient step starts", "w₀"),
+    Entry(P, "P", "preconditioner of a gradient step", "A (Ahn et al.)"),
+    Entry(omega, r"\omega", "task direction: W = ωωᵀ where W has rank one", ""),
+    Entry(r, "r", "deviation of the task vector from its mean given the context", ""),
+    Entry(y_tilde, r"\tilde y", "labels of the context, as a variable independent of r", ""),
+)
+
+
+class Name(NamedTuple):
+    """What an abbreviation used in statements and derivations is called; its definition stands with each theorem."""
+
+    name: str
+    latex: str
+    text: str
+    meaning: str
+
+
+NAMES: tuple[Name, ...] = (
+    Name("yhat", r"\hat y", "ŷ", "prediction of the layer"),
+    Name("yhat_even", r"\hat y_{\mathrm{even}}", "ŷ_even", "part of ŷ even under the sign flip of (w, ε)"),
+    Name("y", "y", "y", "labels of the context"),
+    Name("y_q", "y_q", "y_q", "label of the query"),
+    Name("L", "L", "L", "in-context loss E(ŷ − y_q)²"),
+    Name("L_star", r"L_\star", "L*", "minimum of the in-context loss"),
+    Name("L_test", r"L_{\mathrm t}", "L_t", "minimum of the in-context loss of the test setting"),
+    Name("B", "B", "B", "learned step v_y A + v_x cᵀ"),
+    Name("B_star", r"B_\star", "B*", "optimal step"),
+    Name("B_test", r"B_{\mathrm t}", "B_t", "optimal step of the test setting"),
+    Name("tau", r"\tau", "τ", "variance of a label, tr(ΣW) + σ²"),
+    Name("tau_test", r"\tau_{\mathrm t}", "τ_t", "variance of a label at test time"),
+    Name("G", "G", "G", "second moment of a context's Σ y_i x_i, divided by n"),
+    Name("G_test", r"G_{\mathrm t}", "G_t", "the same at test time"),
+    Name("H", "H", "H", "the matrix with B* = H⁻¹ W"),
+    Name("H_test", r"H_{\mathrm t}", "H_t", "the same at test time"),
+    Name("eta", r"\eta", "η", "step size"),
+    Name("eta_test", r"\eta_{\mathrm t}", "η_t", "step size of the test setting"),
+    Name("g", "g", "g", "mean of ŷ_even given the covariates"),
+    Name("Z", "Z", "Z", "tokens (x_i, y_i) of the context, one a row"),
+    Name("z_q", "z_q", "z_q", "token of the query, (x_q, 0)"),
+    Name("W_K", "W_K", "W_K", "key weights"),
+    Name("W_Q", "W_Q", "W_Q", "query weights"),
+    Name("W_V", "W_V", "W_V", "value weights"),
+    Name("h", "h", "h", "read-out"),
+    Name("ell", r"\ell", "ℓ", "least-squares objective"),
+    Name("w_ridge", r"\hat w", "ŵ", "ridge estimate of the task vector"),
+    Name("R", "R", "R", "resolvent (XᵀX + σ²W⁻¹)⁻¹"),
+    Name("K", "K", "K", "gain: the ridge estimate is K y"),
+    Name("V", "V", "V", "covariance of the labels given the covariates"),
+    Name("C", "C", "C", "covariance of the task vector given the context"),
 )

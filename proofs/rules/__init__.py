@@ -10,12 +10,15 @@ from proofs.rules import (
     change_of_variables,
     citation,
     definiteness,
+    equivalent_relations,
     gaussian_moment,
     inverse,
     logic,
     matrix_identity,
+    monotone_mean,
     rank,
     rational_identity,
+    sign,
     sign_symmetry,
     specialisation,
     sum_of_nonnegatives,
@@ -26,7 +29,7 @@ from proofs.rules.inference import Inference, Support
 
 _MODULES = (
     *(gaussian_moment, matrix_identity, rational_identity, sign_symmetry, trace_inequality, sum_of_nonnegatives, zero_product),
-    *(definiteness, inverse, rank, change_of_variables, specialisation, citation, logic, admitted),
+    *(definiteness, inverse, rank, equivalent_relations, monotone_mean, sign, change_of_variables, specialisation, citation, logic, admitted),
 )
 
 RULES: MappingProxyType[str, Callable[[Inference], Support]] = MappingProxyType(

@@ -35,6 +35,7 @@ def check(step: Inference) -> Support:
     integrand, before, after = old.args[0], set(old.args[1]), set(new.args[1])
     fresh = after - before
     need(set(mapping) <= before and after == (before - set(mapping)) | fresh, "the means do not average over the variables of the change.")
+    need(all(value.shape == z.shape for z, value in mapping.items()), "a value does not have the shape of what it replaces.")
     need(not fresh & integrand.atoms(MatrixSymbol), "a new variable stands in the old integrand.")
     need(algebra.same(new, Mean(replaced(integrand, mapping), *after)), "the new integrand is not the old one after the change.")
     need(all(z in algebra.laws for z in before | after), "a variable has no law.")
@@ -50,9 +51,10 @@ def _terms(algebra: Algebra, value: Any, fresh: set[Any]) -> list[Term]:
     terms: list[Term] = []
     for word, scale in algebra.matrix(value).items():
         at = [i for i, k in enumerate(word) if algebra.matrix_of(k) in fresh]
-        moving = {s for k in word for s in algebra.matrix_of(k).atoms(MatrixSymbol) & fresh}
+        moving = [k for k in word if algebra.matrix_of(k).atoms(MatrixSymbol) & fresh]
         constant = not any(algebra.depends(algebra.atom(i)) & fresh for monomial in scale for i in monomial)
-        need(len(at) == 1 and len(moving) == 1 and constant and word[at[0]] > 0, f"{value} is not linear in the new variables.")
+        linear = len(at) == 1 and len(moving) == 1 and constant and word[at[0]] > 0
+        need(linear, f"{value} is not linear in the new variables.")
         terms.append(({word[: at[0]]: scale}, algebra.matrix_of(word[at[0]]), {word[at[0] + 1 :]: ONE}))
     return terms
 
@@ -77,6 +79,7 @@ def _obligations(algebra: Algebra, lines: dict[Any, list[Term]]) -> list[tuple[M
             (sandwiched(left, new_rows, left), algebra.matrix(rows)),
             (sandwiched(turned(right), new_columns, turned(right)), algebra.matrix(columns)),
         ]
+    need(all(not right.keys() - {()} for terms in lines.values() for _, _, right in terms), "a column is multiplied from the left only.")
     pairs = []
     for a, b in combinations_with_replacement(list(lines), 2):
         total: MatrixPoly = {}

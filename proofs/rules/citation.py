@@ -11,11 +11,11 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sympy import Eq, MatrixSymbol, Trace
+from sympy import Eq, MatAdd, MatrixSymbol, Trace
 
 from proofs.algebra import plus, scaled
-from proofs.language import ConditionalMean, Gradient, Mean, Predictor, nodes, replaced
-from proofs.rules.inference import Inference, Support, need, of_kind
+from proofs.language import ConditionalMean, Gradient, Mean, Predictor, bound, conjuncts, nodes, replaced
+from proofs.rules.inference import Inference, Support, minus, need, of_kind
 
 
 class Fact(NamedTuple):
@@ -54,13 +54,17 @@ def _conditional(step: Inference) -> Support:
     """h(y) = E[g | y] iff E[(g − h(y)) f(y)] = 0 for every f(y) of finite second moment."""
     equation = of_kind(step.conclusion, Eq, "E[g | y] = h(y)")
     conditional: Any = of_kind(equation.lhs, ConditionalMean, "E[g | y] = h(y)")
-    (premise,) = [claim for claim in step.claims if isinstance(claim, Eq) and isinstance(claim.lhs, Mean) and claim.rhs == 0][:1] or [None]
+    known = [part for claim in step.claims for part in conjuncts(claim)]
+    premise = next((part for part in known if isinstance(part, Eq) and isinstance(part.lhs, Mean) and part.rhs == 0), None)
     need(premise is not None, "a premise Mean((g − h(y)) f(y)) = 0 is needed.")
     _, name, *rest = step.arguments
-    need(isinstance(name, Predictor) and not rest and name.args[1:] == (conditional.args[1],), "f must be a predictor of y alone.")
     g, y, variables = conditional.args
     h = equation.rhs
-    need(not any(isinstance(node, Predictor) for side in (g, h) for node in nodes(side)), "g and h must not depend on f.")
+    need(isinstance(name, Predictor) and not rest and name.args[1:].count(y) == 1, "f must be a predictor of y.")
+    fixed = [argument for argument in name.args[1:] if argument != y]
+    need(not any(argument.atoms(MatrixSymbol) & set(variables) for argument in fixed), "besides y, f may depend on what is fixed only.")
+    need(not any(isinstance(node, Predictor) for fact in step.given for node in nodes(fact)), "an assumption restricts a predictor.")
+    need(not any(isinstance(node, Predictor) for part in (g, h, y) for node in nodes(part)), "g, h and y must not depend on f.")
     need(tuple(premise.lhs.args[1]) == tuple(variables), "the mean of the premise is over other variables.")
     seen = replaced(h, {y: MatrixSymbol("y_given", *y.shape)})
     need(not seen.atoms(MatrixSymbol) & set(variables), f"{h} is not a function of {y} as it stands.")
@@ -72,17 +76,21 @@ def _conditional(step: Inference) -> Support:
 
 
 def _gradient(step: Inference) -> Support:
-    """If ℓ(u + δ) − ℓ(u) is δᵀg(u) plus a quadratic form in δ, then g is the gradient of ℓ."""
-    equation = of_kind(step.conclusion, Eq, "Gradient(ℓ, u) = g")
-    gradient: Any = of_kind(equation.lhs, Gradient, "Gradient(ℓ, u) = g")
+    """If ℓ(p + δ) − ℓ(p) is δᵀg plus a quadratic form in δ, then g is the gradient of ℓ at p."""
+    equation = of_kind(step.conclusion, Eq, "Gradient(ℓ, u, p) = g")
+    gradient: Any = of_kind(equation.lhs, Gradient, "Gradient(ℓ, u, p) = g")
     need(len(step.arguments) == 3, "the arguments must be the fact, δ and H.")
     _, delta, curvature = step.arguments
-    loss, u = gradient.args
-    fixed = loss.atoms(MatrixSymbol) | equation.rhs.atoms(MatrixSymbol) | curvature.atoms(MatrixSymbol)
-    need(isinstance(delta, MatrixSymbol) and delta.shape == u.shape and delta not in fixed, "δ must be a new column of the shape of u.")
-    expansion = replaced(loss, {u: u + delta}) - loss - Trace(delta.T * equation.rhs) - Trace(delta.T * curvature * delta)
+    loss, u, point = gradient.args
+    outside = {s for expr in (equation.rhs, point, curvature) for s in expr.atoms(MatrixSymbol)}
+    need(u not in outside, f"{u} is bound by the gradient: it must not stand in the point, in g or in H.")
+    need(u not in bound(loss) and not bound(loss) & outside, "the objective averages over a symbol of the expansion.")
+    new = isinstance(delta, MatrixSymbol) and delta.shape == u.shape and delta not in outside | loss.atoms(MatrixSymbol)
+    need(new, "δ must be a new column of the shape of u.")
+    moved, still = (replaced(loss, {u: at}, evaluate=False) for at in (MatAdd(point, delta), point))
+    expansion = minus(minus(moved, still), Trace(delta.T * equation.rhs) + Trace(delta.T * curvature * delta))
     algebra = step.algebra()
-    need(algebra.vanishes(algebra.scalar(expansion)), "ℓ(u + δ) − ℓ(u) is not δᵀg + δᵀHδ.")
+    need(algebra.vanishes(algebra.scalar(expansion)), "ℓ(p + δ) − ℓ(p) is not δᵀg + δᵀHδ.")
     return Support(algebra.licensed())
 
 

@@ -24,6 +24,7 @@ def check(step: Inference) -> Support:
     matrix = claim.args[0]
     if isinstance(claim, Invertible):
         (factor,) = step.arguments
+        algebra.matrix(MatMul(factor, matrix))
         need(algebra.definite(MatMul(factor, matrix)), f"{factor} times {matrix} is not known to be positive definite.")
         return Support(algebra.licensed())
     for scale, _, inner in step.arguments:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sympy import Eq, MatrixSymbol, Symbol
+from sympy import Add, Eq, MatAdd, MatMul, MatrixSymbol, Mul, Symbol
 
 from proofs.algebra import Algebra
 from proofs.errors import RuleError
-from proofs.language import ConditionalMean, Implication, Mean, conjuncts, nodes, replaced
+from proofs.language import Implication, bound, conjuncts, replaced
 
 
 class Inference(NamedTuple):
@@ -31,8 +31,9 @@ class Inference(NamedTuple):
         return tuple(claim for claim, _ in self.premises)
 
     def algebra(self) -> Algebra:
-        """Normal forms under the assumptions and the conclusions of the premises."""
-        return Algebra((*self.given, *self.claims))
+        """Normal forms under the assumptions, the conclusions of the premises and the hypotheses of an implication to be shown."""
+        hypotheses = self.conclusion.args[:1] if isinstance(self.conclusion, Implication) else ()
+        return Algebra((*self.given, *self.claims, *hypotheses))
 
 
 class Support(NamedTuple):
@@ -55,15 +56,18 @@ def of_kind(expr: Any, kind: type, wanted: str) -> Any:
     return expr
 
 
-def averaged(expr: Any) -> set[Any]:
-    """The Gaussian matrices that some mean in the expression averages over: bound there, so never to be replaced."""
-    return {z for node in nodes(expr) if isinstance(node, Mean | ConditionalMean) for z in node.args[-1]}
+def minus(left: Any, right: Any) -> Any:
+    """left − right, of two scalars or two matrices. Nothing cancels, so what either side divides by or inverts stays in sight."""
+    if getattr(left, "is_Matrix", False):
+        return MatAdd(left, MatMul(-1, right))
+    return Add(left, Mul(-1, right, evaluate=False), evaluate=False)
 
 
 def under_hypotheses(conclusion: Any) -> tuple[Any, list[Any]]:
     """What is left to show of an implication, and the equations assumed in it.
 
-    Hypotheses of the form symbol = value (the value free of the symbol) are used up: the value is put in place of the symbol.
+    Hypotheses of the form symbol = value (the value free of the symbol) are used up: the value is put in place of the symbol, unless
+    either is bound in the conclusion: a hypothesis speaks of free symbols only. Nothing is evaluated, so what is divided by stays in sight.
     """
     hypotheses: list[Any] = []
     if isinstance(conclusion, Implication):
@@ -72,8 +76,9 @@ def under_hypotheses(conclusion: Any) -> tuple[Any, list[Any]]:
     left = []
     for hypothesis in hypotheses:
         symbol, value = hypothesis.args
-        if isinstance(symbol, Symbol | MatrixSymbol) and symbol not in value.atoms(Symbol, MatrixSymbol) | averaged(conclusion):
-            conclusion = replaced(conclusion, {symbol: value})
+        inside = value.atoms(Symbol, MatrixSymbol)
+        if isinstance(symbol, Symbol | MatrixSymbol) and symbol not in inside and not bound(conclusion) & {symbol, *inside}:
+            conclusion = replaced(conclusion, {symbol: value}, evaluate=False)
         else:
             left.append(hypothesis)
     return conclusion, left

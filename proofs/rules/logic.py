@@ -1,6 +1,6 @@
 """Propositional consequence of the premises and the assumptions.
 
-Relations are atoms; a ≠ b is the negation of a = b, a > b that of a ≤ b (reals are totally ordered), and a ≥ b is b ≤ a. The
+Relations are atoms; b = a is a = b, a ≠ b is its negation, a > b that of a ≤ b (reals are totally ordered), and a ≥ b is b ≤ a. The
 conclusion is granted if
 no assignment of truth values makes the premises and the assumptions true and the conclusion false, which a complete
 procedure (sympy's DPLL) decides. Distinct atoms are independent here: nothing is read into them.
@@ -19,13 +19,15 @@ from proofs.rules.inference import Inference, Support, need
 
 def check(step: Inference) -> Support:
     """The conclusion follows from the premises by truth tables."""
-    atoms: dict[Any, Any] = {}
-    formulas = [_formula(part, atoms) for part in (*step.claims, *step.given)]
-    need(
-        not satisfiable(And(*formulas, Not(_formula(step.conclusion, atoms)))),
-        "it does not follow from the premises by propositional logic.",
-    )
+    need(follows(step.conclusion, (*step.claims, *step.given)), "it does not follow from the premises by propositional logic.")
     return Support()
+
+
+def follows(conclusion: Any, facts: tuple[Any, ...]) -> bool:
+    """Whether no assignment of truth values to the atoms makes the facts true and the conclusion false."""
+    atoms: dict[Any, Any] = {}
+    formulas = [_formula(part, atoms) for part in facts]
+    return not satisfiable(And(*formulas, Not(_formula(conclusion, atoms))))
 
 
 def _formula(statement: Any, atoms: dict[Any, Any]) -> Any:
@@ -39,9 +41,9 @@ def _formula(statement: Any, atoms: dict[Any, Any]) -> Any:
     if isinstance(statement, Equivalence):
         return Equivalent(*(_formula(part, atoms) for part in parts))
     if isinstance(statement, Ne):
-        return Not(_atom((Eq, *parts), atoms))
+        return Not(_atom(frozenset(parts), atoms))
     if isinstance(statement, Eq):
-        return _atom((Eq, *parts), atoms)
+        return _atom(frozenset(parts), atoms)
     if isinstance(statement, Le | Gt):
         atom = _atom((Le, *parts), atoms)
     elif isinstance(statement, Ge | Lt):

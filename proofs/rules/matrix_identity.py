@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import BlockMatrix, Eq, MatAdd, MatMul, Mul, Trace, Transpose
+from sympy import BlockMatrix, Eq, MatMul, Mul, Trace, Transpose
 
-from proofs.algebra import plus, scaled
+from proofs.algebra import Algebra, plus, scaled
 from proofs.blocks import blocks
 from proofs.language import conjuncts
-from proofs.rules.inference import Inference, Support, need, of_kind, under_hypotheses
+from proofs.rules.inference import Inference, Support, minus, need, of_kind, under_hypotheses
 
 
 def check(step: Inference) -> Support:
@@ -36,25 +36,29 @@ def check(step: Inference) -> Support:
     for part in conjuncts(conclusion):
         equation = of_kind(part, Eq, "an equation")
         left, right = equation.args
-        if left.has(BlockMatrix) and left.shape != (1, 1) and getattr(left, "is_Matrix", False):
+        if getattr(left, "is_Matrix", False) and left.has(BlockMatrix) and left.shape != (1, 1):
             pairs = [(a, b) for row, other in zip(blocks(left), blocks(right), strict=True) for a, b in zip(row, other, strict=True)]
             need(not step.arguments, "an equation between block matrices takes no multipliers.")
         else:
             pairs = [(left, right)]
         for a, b in pairs:
-            extra = [_multiple(equations, argument, a) for argument in step.arguments]
-            if getattr(a, "is_Matrix", False):
-                matrices = [algebra.difference(a, b), *({w: scaled(p, -1) for w, p in algebra.matrix(m).items()} for m in extra)]
-                words = {word for m in matrices for word in m}
-                agrees = a.shape == b.shape and all(algebra.vanishes(plus(*(m.get(word, {}) for m in matrices))) for word in words)
-            else:
-                polys = [algebra.scalar(a), scaled(algebra.scalar(b), -1), *(scaled(algebra.scalar(m), -1) for m in extra)]
-                agrees = algebra.vanishes(plus(*polys))
-            need(agrees, "the two sides have different normal forms.")
+            same_kind = getattr(a, "shape", None) == getattr(b, "shape", None)
+            gap = minus(a, b) if same_kind else None
+            multiples = [multiple(equations, argument, a) for argument in step.arguments]
+            need(gap is not None and vanishing(algebra, gap, multiples), "the two sides have different normal forms.")
     return Support(algebra.licensed())
 
 
-def _multiple(equations: list[Any], argument: Any, side: Any) -> Any:
+def vanishing(algebra: Algebra, gap: Any, multiples: list[Any]) -> bool:
+    """Whether a scalar or a matrix is the sum of the multiples of known equations, in normal form."""
+    if getattr(gap, "is_Matrix", False):
+        matrices = [algebra.matrix(gap), *({w: scaled(p, -1) for w, p in algebra.matrix(m).items()} for m in multiples)]
+        words = {word for m in matrices for word in m}
+        return all(algebra.vanishes(plus(*(m.get(word, {}) for m in matrices))) for word in words)
+    return algebra.vanishes(plus(algebra.scalar(gap), *(scaled(algebra.scalar(m), -1) for m in multiples)))
+
+
+def multiple(equations: list[Any], argument: Any, side: Any) -> Any:
     """P (l − r) Q, of the kind of the side of the conclusion."""
     index, *factors = argument
     turned = factors[-1] == "T" if factors else False
@@ -64,9 +68,9 @@ def _multiple(equations: list[Any], argument: Any, side: Any) -> Any:
     known = equations[index]
     is_matrix, wanted = getattr(known.lhs, "is_Matrix", False), getattr(side, "is_Matrix", False)
     if not is_matrix:
-        gap = known.lhs - known.rhs
-        return MatMul(gap, left) if wanted else Mul(left, gap)
-    gap = MatAdd(known.lhs, MatMul(-1, known.rhs))
+        gap = minus(known.lhs, known.rhs)
+        return MatMul(gap, left) if wanted else Mul(left, gap, evaluate=False)
+    gap = minus(known.lhs, known.rhs)
     gap = Transpose(gap) if turned else gap
     product = MatMul(*(factor for factor in (left, gap, right) if factor != 1))
     return product if wanted else Trace(product)

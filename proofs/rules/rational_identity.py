@@ -15,7 +15,7 @@ from typing import Any
 from sympy import QQ, Add, Eq, Mul, Pow, Rational
 
 from proofs.language import Named, conjuncts
-from proofs.rules.inference import Inference, Support, need, of_kind, under_hypotheses
+from proofs.rules.inference import Inference, Support, minus, need, of_kind, under_hypotheses
 
 
 def check(step: Inference) -> Support:
@@ -28,12 +28,13 @@ def check(step: Inference) -> Support:
         index = argument[0]
         need(isinstance(index, int) and 0 <= index < len(known), f"there is no equation number {index}; there are {len(known)}.")
         need(not getattr(known[index].lhs, "is_Matrix", False), f"equation number {index} is not one between scalars.")
-    extra = [factor * (known[i].lhs - known[i].rhs) for i, factor in step.arguments]
+    extra = [Mul(factor, minus(known[i].lhs, known[i].rhs), evaluate=False) for i, factor in step.arguments]
     field = _Field((*equation.args, *extra))
     left, right, *multiples = (field.element(side) for side in (*equation.args, *extra))
     need(left - right == sum(multiples, field.field.zero), "the two sides are different rational functions.")
     algebra = step.algebra()
-    algebra.divisors += field.divisors
+    for side in (*equation.args, *extra):
+        algebra.scalar(side)  # what is inverted inside a trace, and the means, must exist as well
     return Support(algebra.licensed())
 
 
@@ -42,7 +43,6 @@ class _Field:
 
     def __init__(self, expressions: tuple[Any, ...]) -> None:
         self.variables: dict[Any, int] = {}
-        self.divisors: list[Any] = []
         for expr in expressions:
             self._collect(expr)
         self.field = QQ.frac_field(*(f"t{i}" for i in range(max(1, len(self.variables)))))
@@ -75,6 +75,5 @@ class _Field:
             base, exponent = self.element(expr.args[0]), int(expr.args[1])
             if exponent < 0:
                 need(base != self.field.zero, f"division by {expr.args[0]}, which is 0.")
-                self.divisors.append(expr.args[0])
             return base**exponent
         return self.field.gens[self.variables[expr]]

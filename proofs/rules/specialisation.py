@@ -2,9 +2,13 @@
 
 A statement holds for all values of its free symbols that satisfy its assumptions; so it holds for the values named, each of the shape and
 in the domain (whole, positive, …) of its symbol, provided that every assumption becomes one that is known. An assumption that
-is not known becomes a hypothesis of the conclusion, "if it holds then …". Scalars are replaced first, shapes with them; nothing is
-evaluated.
+is not known becomes a hypothesis of the conclusion, "if it holds then …". All are replaced at once, shapes too; nothing is evaluated.
 What a mean averages over is bound: it is neither replaced nor allowed to occur in a value.
+
+An auxiliary law is dropped: if the statement assumes Z Gaussian, and neither its claim nor the assumptions here mention Z, then the
+claim holds without, because a Gaussian matrix with any two positive semidefinite covariances exists. Those must be known to be so.
+
+The conclusion may abbreviate otherwise than the statement does: the two are compared without their names.
 
 The first premise is the statement specialised, the others help to verify its assumptions. Arguments: (symbol, value) for each
 symbol replaced.
@@ -24,13 +28,14 @@ from proofs.language import (
     Normal,
     PositiveDefinite,
     PositiveSemidefinite,
-    check_well_formed,
+    bound,
     conjuncts,
     replaced,
     substitute,
     symbols_of,
+    unnamed,
 )
-from proofs.rules.inference import Inference, Support, averaged, need
+from proofs.rules.inference import Inference, Support, need
 
 
 def check(step: Inference) -> Support:
@@ -39,29 +44,34 @@ def check(step: Inference) -> Support:
     (claim, given), *others = step.premises
     algebra = Algebra((*step.given, *(other for other, _ in others)))
     mapping = dict(step.arguments)
-    bound = averaged(claim) | {fact.args[0] for fact in given if isinstance(fact, Normal)}
+    fixed = bound(claim) | {fact.args[0] for fact in given if isinstance(fact, Normal)}
     free = set(symbols_of(claim, *given).values())
     scalars = {symbol: value for symbol, value in mapping.items() if isinstance(symbol, Symbol)}
     for symbol, value in mapping.items():
         need(isinstance(symbol, Symbol | MatrixSymbol) and symbol in free, f"{symbol} is not a symbol of the statement.")
-        need(symbol not in bound, f"{symbol} is averaged over, and cannot be replaced.")
-        check_well_formed(value)
-        need(not bound & set(symbols_of(value).values()), f"the value {value} holds a symbol that the statement averages over.")
+        need(symbol not in fixed, f"{symbol} is averaged over, and cannot be replaced.")
+        caught = {z.name for z in fixed} & symbols_of(value).keys()
+        need(not caught, f"the value {value} holds {min(caught, default=None)}, which the statement averages over.")
         if isinstance(symbol, Symbol):
             need(in_domain(algebra, symbol, value), f"{value} is not known to be in the domain of {symbol}.")
             algebra.scalar(value)
         else:
             need(replaced(symbol, scalars).shape == getattr(value, "shape", None), f"{value} does not have the shape of {symbol}.")
             algebra.matrix(value)
-    conditions = algebra.licensed()  # the values exist
-    sized = {z: replaced(z, scalars) for z in bound}
-    need(len(set(sized.values())) == len(sized), "two averaged symbols become one.")
     missing = [part for fact in given for part in conjuncts(substitute(fact, mapping)) if not entailed(algebra, step.given, part)]
-    need(not any(isinstance(part, Normal) for part in missing), f"the law {missing} is not among the assumptions.")
     result = substitute(claim, mapping)
-    expected = result if not missing else Implication(missing[0] if len(missing) == 1 else All(*missing), result)
-    need(step.conclusion == expected, f"the conclusion is not what the statement becomes: {expected}.")
-    return Support(conditions)
+    kept = [part for part in missing if not _exists(algebra, part, result, step.given)]
+    need(not any(isinstance(part, Normal) for part in kept), f"the law {kept} is not among the assumptions.")
+    expected = result if not kept else Implication(kept[0] if len(kept) == 1 else All(*kept), result)
+    need(unnamed(step.conclusion) == unnamed(expected), f"the conclusion is not what the statement becomes: {expected}.")
+    return Support(algebra.licensed())  # the values exist
+
+
+def _exists(algebra: Algebra, law: Any, result: Any, given: tuple[Any, ...]) -> bool:
+    """Whether an assumption is the law of an auxiliary matrix, of which nothing else speaks: one with that law can be had."""
+    if not isinstance(law, Normal) or law.args[0] in set(symbols_of(result, *given).values()):
+        return False
+    return all(algebra.semidefinite(covariance) and algebra.matrix(covariance) is not None for covariance in law.args[1:])
 
 
 def in_domain(algebra: Algebra, symbol: Any, value: Any) -> bool:
@@ -73,7 +83,7 @@ def in_domain(algebra: Algebra, symbol: Any, value: Any) -> bool:
         return whole and algebra.positive(value)
     if symbol.is_nonnegative:
         return whole and algebra.nonnegative(value)
-    return whole and symbol.is_zero is None and symbol.is_negative is None and symbol.is_nonzero is None and symbol.is_nonpositive is None
+    return whole
 
 
 def entailed(algebra: Algebra, given: tuple[Any, ...], fact: Any) -> bool:

@@ -23,7 +23,7 @@ def check(step: Inference) -> Support:
     for scale, term in terms:
         need(algebra.positive(scale), f"the coefficient {scale} is not known to be > 0.")
         need(algebra.nonnegative(term), f"the term {term} is not known to be ≥ 0.")
-    total = Add(*(Mul(scale, term) for scale, term in terms))
+    total = Add(*(Mul(scale, term, evaluate=False) for scale, term in terms), evaluate=False)
     parts = list(conjuncts(step.conclusion))
     sides = {_sides(part) for part in parts}
     need(len(sides) == 1 and len(parts) <= 2, "the conclusion must be about one quantity and one minimum.")

@@ -23,6 +23,6 @@ def check(step: Inference) -> Support:
     need(algebra.nonzero(scale), f"the factor {scale} is not known to be ≠ 0.")
     need([z.lhs for z in zeros] == [factor for factor, _ in factors], "the factors are not those of the conclusion.")
     need(all(isinstance(power, int) and power >= 1 for _, power in factors), "the exponents must be whole numbers ≥ 1.")
-    product = Mul(scale, *(Pow(factor, power) for factor, power in factors))
+    product = Mul(scale, *(Pow(factor, power, evaluate=False) for factor, power in factors), evaluate=False)
     need(not getattr(left.lhs, "is_Matrix", False) and algebra.same(left.lhs, product), f"{left.lhs} is not the product of the factors.")
     return Support(algebra.licensed())

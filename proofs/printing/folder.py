@@ -1,0 +1,69 @@
+"""Writing files so that nothing is ever half written: all of them into a new folder beside the target, and then each into its place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from proofs.errors import TypesettingError
+
+
+@contextmanager
+def staging(target: Path, option: str) -> Iterator[Path]:
+    """A new empty folder beside `target`, gone afterwards; the target's parents are made if they are missing.
+
+    option  the command-line option that named the target. Raises TypesettingError where nothing can be written there.
+    """
+    try:
+        existing = next(folder for folder in (target, *target.absolute().parents) if folder.exists())
+        if existing != target and not existing.is_dir():
+            raise TypesettingError(f"{option}: {existing} is a file, so {target} cannot be written; name another place.")
+        if not os.access(existing, os.W_OK):
+            raise TypesettingError(f"{option}: {existing} is not writable; name another place.")
+        parent = target.absolute().parent
+        made = _made(parent)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=parent))
+    except OSError as error:
+        raise TypesettingError(f"{option}: {target} cannot be written: {error.strerror or error}.") from None
+    try:
+        yield temporary
+    except OSError as error:
+        raise TypesettingError(f"{option}: {target} cannot be written: {error.strerror or error}.") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        for folder in made:  # those made here and left empty by a failure
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def _made(folder: Path) -> list[Path]:
+    """Makes a folder with its parents; those that did not exist, the innermost first."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def write_folder(target: Path, contents: Mapping[str, str | bytes], option: str = "--out") -> list[Path]:
+    """Writes the files into a folder, each replaced as a whole."""
+    if target.exists() and not target.is_dir():
+        raise TypesettingError(f"{option}: {target} is a file; name a folder.")
+    with staging(target, option) as temporary:
+        for name, content in contents.items():
+            (temporary / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        target.mkdir(exist_ok=True)
+        for name in contents:
+            os.replace(temporary / name, target / name)
+    return [target / name for name in contents]
+
+
+def write_file(target: Path, content: bytes, option: str = "--out") -> None:
+    """Writes one file, replaced as a whole."""
+    if target.is_dir():
+        raise TypesettingError(f"{option}: {target} is a folder; name a file.")
+    with staging(target, option) as temporary:
+        (temporary / target.name).write_bytes(content)
+        os.replace(temporary / target.name, target)

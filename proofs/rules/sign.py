@@ -1,0 +1,38 @@
+"""A scalar inequality read off the signs of its parts.
+
+A sum of nonnegative terms is nonnegative, and positive if one of them is; a product of positive factors is positive; an even power,
+the trace of a semidefinite matrix and the mean of something nonnegative are nonnegative; symbols, assumptions and premises say
+the rest (`Algebra.positive`, `nonnegative`, `nonzero`). The argument is an expression e whose sign is read so, and a − b = e must
+hold in normal form, modulo known equations as in `matrix_identity`; the conclusion is a > b, a ≥ b or a ≠ b. A definite matrix of
+size at least one is not 0: that is K ≠ 0, with no argument.
+"""
+
+from __future__ import annotations
+
+from sympy import Eq, Ge, Gt, Ne
+
+from proofs.language import conjuncts
+from proofs.rules.inference import Inference, Support, minus, need
+from proofs.rules.matrix_identity import multiple, vanishing
+
+
+def check(step: Inference) -> Support:
+    """a > b, a ≥ b or a ≠ b; or K ≠ 0."""
+    relation = step.conclusion
+    need(isinstance(relation, Gt | Ge | Ne), "the conclusion must be a > b, a ≥ b or a ≠ b.")
+    left, right = relation.args
+    algebra = step.algebra()
+    if getattr(left, "is_Matrix", False):
+        need(isinstance(relation, Ne) and not algebra.matrix(right), "of matrices only K ≠ 0 can be read.")
+        algebra.matrix(left)
+        need(bool(left.shape[0].is_positive) and algebra.definite(left), f"{left} is not known to be positive definite.")
+        return Support(algebra.licensed())
+    need(bool(step.arguments), "the argument must be the expression whose sign is read.")
+    value, *multipliers = step.arguments
+    known = {Gt: algebra.positive, Ge: algebra.nonnegative, Ne: algebra.nonzero}
+    reads = next(known[kind] for kind in known if isinstance(relation, kind))
+    need(reads(value), f"the sign of {value} is not known.")
+    equations = [part for claim in step.claims for part in conjuncts(claim) if isinstance(part, Eq)]
+    multiples = [multiple(equations, argument, value) for argument in multipliers]
+    need(vanishing(algebra, minus(minus(left, right), value), multiples), f"{left} − {right} is not {value}.")
+    return Support(algebra.licensed())

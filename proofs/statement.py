@@ -1,0 +1,88 @@
+"""What a statement must be before anything is proved of it: well formed, satisfiable in its assumptions, and saying something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sympy import Eq
+from sympy.core.relational import Relational
+
+from proofs.algebra import ONE, Algebra
+from proofs.errors import RuleError, StatementError
+from proofs.instances import instances
+from proofs.language import Implication, Named, NamedMatrix, Normal, Predictor, conjuncts, nodes, rebuilt, symbols_of
+from proofs.rules.logic import follows
+from proofs.wellformed import LAW, Vocabulary
+
+
+def check_statement(claim: Any, given: tuple[Any, ...], vocabulary: Vocabulary) -> None:
+    """Raises StatementError unless the statement is well formed, says something, and its assumptions have a model."""
+    if type(given) is not tuple:
+        raise StatementError(f"the assumptions must be a tuple, got a {type(given).__name__}.")
+    vocabulary.statement(claim)
+    for fact in given:
+        vocabulary.statement(fact, LAW)
+    _check_assumptions(given)
+    if claim in given or any(part in given for part in conjuncts(claim)):
+        raise StatementError("the claim is among its own assumptions.")
+    if next(instances(given, claim), None) is None:
+        raise StatementError("no numbers were found that satisfy the assumptions: they may contradict each other.")
+    reached: set[Any] = set()
+    for part in conjuncts(claim):
+        if follows(part, ()):
+            raise StatementError(f"the claim {part} says nothing: it is true by its form.")
+        if any(follows(part, (fact,)) for fact in given):
+            raise StatementError(f"the claim {part} says no more than one of its assumptions.")
+        for consequent in _says_something(part, given, reached):
+            reached.add(consequent)
+
+
+def _check_assumptions(given: tuple[Any, ...]) -> None:
+    """A Gaussian matrix has one law, which speaks of no other; nothing else is assumed of it, nor of a predictor, which is any function."""
+    laws = [fact.args[0] for fact in given if isinstance(fact, Normal)]
+    if len(laws) != len(set(laws)):
+        raise StatementError("a Gaussian matrix must have one law.")
+    for fact in given:
+        assumed_of = fact.args[1:] if isinstance(fact, Normal) else (fact,)
+        random = set(laws) & set(symbols_of(*assumed_of).values())
+        if random:
+            raise StatementError(f"the assumption {fact} restricts {min(map(str, random))}, which has a law already.")
+        if any(isinstance(node, Predictor) for node in nodes(fact)):
+            raise StatementError(f"the assumption {fact} restricts a predictor, which stands for any function.")
+
+
+def _says_something(part: Any, given: tuple[Any, ...], reached: set[Any]) -> Iterator[Any]:
+    """Yields what an implication shows to be satisfiable.
+
+    A hypothesis is satisfiable if there are numbers at which it holds, or if an earlier conjunct of the claim derives it from one that is.
+    """
+    if isinstance(part, Implication):
+        hypothesis, part = part.args
+        if hypothesis not in reached and next(instances((*given, hypothesis), part), None) is None:
+            raise StatementError(f"no numbers were found that satisfy the hypothesis {hypothesis}.")
+        yield from conjuncts(part)
+    for relation in conjuncts(part):
+        if isinstance(relation, Relational) and _evident(relation):
+            raise StatementError(f"the claim {relation} says nothing: both sides evaluate to {relation.args[0].doit()}.")
+
+
+def _evident(relation: Any) -> bool:
+    """Whether the two sides are one expression, or are numbers (for an equation: 0), once they are evaluated."""
+    left, right = (unnamed(side).doit() for side in relation.args)
+    if left == right:
+        return True
+    algebra = Algebra()
+    try:
+        forms = [algebra.matrix(side) if getattr(side, "is_Matrix", False) else algebra.scalar(side) for side in relation.args]
+    except RuleError:
+        return False
+    return not any(forms) if isinstance(relation, Eq) else all(form.keys() <= ONE.keys() for form in forms)
+
+
+def unnamed(expr: Any) -> Any:
+    """An expression with what its names stand for in place of them."""
+    if isinstance(expr, Named | NamedMatrix):
+        return unnamed(expr.args[1])
+    args = [unnamed(arg) for arg in expr.args]
+    return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else rebuilt(expr, args)

@@ -1,0 +1,42 @@
+"""The table of contents: every theorem by its label, one file each, in an order in which each uses only earlier ones."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+
+from proofs.errors import LabelError
+from proofs.kernel import Theorem
+
+LABELS: tuple[str, ...] = (
+    "one-step-of-gradient-descent",
+    "posterior",
+    "ridge-is-bayes-optimal",
+    "in-context-loss",
+    "one-step-loss",
+    "covariate-part",
+    "even-part",
+    "general-gaussian",
+    "no-signal",
+    "ridge-correlation",
+    "paper-step-size",
+    "isotropic",
+    "preconditioned",
+    "risk-under-shift",
+    "risk-under-length-shift",
+)
+
+
+@cache
+def load(label: str) -> Theorem:
+    """The theorem with that label. Raises LabelError, which suggests the nearest label.
+
+    >>> load("one-step-of-gradient-descent").title
+    'One layer of linear self-attention can take one step of gradient descent'
+    """
+    if label not in LABELS:
+        near = get_close_matches(str(label), LABELS, n=1, cutoff=0.0)
+        raise LabelError(f"there is no theorem {label!r}; did you mean {near[0]}? `python -m proofs list` shows them all.")
+    theorem: Theorem = import_module(f"proofs.theorems.{label.replace('-', '_')}").theorem()
+    return theorem

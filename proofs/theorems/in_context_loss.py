@@ -1,0 +1,27 @@
+"""The in-context loss of any layer, as the polynomial in its parameters that `theory.loss` derives."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from proofs.derivation import Derivation
+from proofs.kernel import Statement, Theorem
+from proofs.language import equal
+from proofs.theorems.vocabulary import LOSS, laws, stated
+from theory.loss import general_loss
+from theory.notation import Sigma, W
+
+
+@cache
+def theorem() -> Theorem:
+    """The theorem."""
+    derive = Derivation()
+    claim = equal(LOSS, stated(general_loss()))
+    derive("gaussian-moment", claim, note="List every pairing of the Gaussian factors and follow every path of indices.")
+    return Theorem(
+        label="in-context-loss",
+        title="The in-context loss as a polynomial",
+        source="derived here",
+        statement=Statement(claim, laws(Sigma, W)),
+        steps=derive.steps,
+    )

@@ -1,0 +1,111 @@
+"""Moments of Gaussian matrices for all sizes, and their false neighbours."""
+
+import pytest
+from common.statements import GAUSSIAN, STANDARD, A, I_d, I_n, Sigma, W, X, by, d, granted, n, refused, tr, u, x, z
+from sympy import Identity, Inverse, MatrixSymbol, Rational, Trace
+
+from proofs.language import Implication, Mean, Normal, PositiveDefinite, Predictor, equal
+from proofs.rules import RULES
+
+RULE = "gaussian-moment"
+FOURTH = Mean(tr(X.T * X * X.T * X), X)
+VALUE = (n**2 + n) * tr(Sigma * Sigma) + n * tr(Sigma) ** 2
+
+
+def moment(value, mean=FOURTH, given=GAUSSIAN):
+    return by(RULE, equal(mean, value), given=given)
+
+
+def test_a_fourth_moment():
+    certificate = granted(moment(VALUE))
+    assert certificate.citations == ("isserlis",)
+    assert certificate.side_conditions == ()
+    assert certificate.scope == (
+        "all d = 1, 2, 3, …",
+        "all n = 1, 2, 3, …",
+        "all positive semidefinite Sigma of shape d×d",
+        "all positive semidefinite W of shape d×d",
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    {
+        "sign": (n**2 + n) * tr(Sigma * Sigma) - n * tr(Sigma) ** 2,
+        "factor": (n**2 + n + 1) * tr(Sigma * Sigma) + n * tr(Sigma) ** 2,
+        "1e-20": VALUE + Rational(1, 10**20),
+        "n ≤ 4 only": VALUE + (n - 1) * (n - 2) * (n - 3) * (n - 4),
+        "d ≤ 3 only": VALUE + (d - 1) * (d - 2) * (d - 3),
+        "d = 1 only": (n**2 + 2 * n) * tr(Sigma * Sigma),
+        "exponent": (n**2 + n) * tr(Sigma * Sigma) + n * tr(Sigma),
+        "n + d": (n**2 + d) * tr(Sigma * Sigma) + n * tr(Sigma) ** 2,
+    }.values(),
+)
+def test_a_false_value(value):
+    refused(moment(value), "different polynomials")
+
+
+def test_row_and_column_covariances():
+    R, C = MatrixSymbol("R", n, n), MatrixSymbol("C", d, d)
+    law = (Normal(X, R, C),)
+    granted(moment(tr(C) * tr(R), mean=Mean(tr(X.T * X), X), given=law))
+    K = MatrixSymbol("K", n, n)
+    granted(moment(tr(K * R) * tr(C), mean=Mean(tr(X.T * K * X), X), given=law))
+    refused(moment(tr(K * R) * tr(R), mean=Mean(tr(X.T * K * X), X), given=law), "different polynomials")
+
+
+def test_independence_and_nested_means():
+    granted(moment(tr(Sigma * W), mean=Mean(tr(x.T * z) ** 2, x, z)))
+    refused(moment(tr(Sigma * Sigma), mean=Mean(tr(x.T * z) ** 2, x, z)), "different polynomials")
+    granted(moment(tr(Sigma * W), mean=Mean(Mean(tr(x.T * z) ** 2, x), z)))
+
+
+def test_transposed_products():
+    granted(moment(tr(A * Sigma), mean=Mean(tr(x.T * A * x), x)))
+    cross = Mean(tr(x.T * A * z) * tr(z.T * x), x, z)
+    granted(moment(tr(A * W * Sigma), mean=cross))
+    refused(moment(tr(A * Sigma * W), mean=cross), "different polynomials")
+
+
+def test_a_bound_symbol_is_not_the_free_one():
+    granted(moment(d * tr(x.T * x), mean=Mean(tr(x.T * x), x) * tr(x.T * x), given=STANDARD))
+    refused(moment(d**2, mean=Mean(tr(x.T * x), x) * tr(x.T * x), given=STANDARD), "different polynomials")
+
+
+def test_a_hypothesis_does_not_enter_a_mean():
+    """u = x speaks of a free x; E over x of uᵀx is 0 all the same."""
+    mean, given = Mean(tr(u.T * x), x), STANDARD
+    granted(by(RULE, Implication(equal(u, 2 * A * u), equal(mean + tr(u.T * u), 2 * tr(u.T * A * u) * 0 + tr(u.T * u))), given=given))
+    refused(by(RULE, Implication(equal(u, x), equal(mean, d)), given=given), "different polynomials")
+
+
+def test_a_mean_that_need_not_exist():
+    P = PositiveDefinite(A)
+    bounded = Mean(tr(Inverse(A + z * z.T) * x * x.T), x)
+    known = (P, PositiveDefinite(A + z * z.T))
+    value = tr(Inverse(A + z * z.T))
+    refused(moment(value, mean=Mean(tr(Inverse(X.T * X) * x * x.T), x, X), given=STANDARD), "need not exist")
+    refused(moment(Mean(tr(Inverse(X.T * X)), X), mean=Mean(Mean(tr(x.T * Inverse(X.T * X) * x), x), X), given=STANDARD), "need not exist")
+    refused(moment(0, mean=Mean(1 / tr(x.T * x), x), given=STANDARD), "need not exist")
+    refused(moment(value, mean=bounded, given=(*STANDARD, *known)), "has a law already")
+
+
+def test_a_law_is_needed():
+    refused(moment(d, mean=Mean(tr(x.T * x), x), given=()), "needs its law")
+    refused(moment(d, mean=Mean(tr(x.T * x), x), given=(Normal(x, I_n),)), "shapes")
+    refused(moment(d, mean=Mean(tr(x.T * x), x), given=(Normal(x, I_d), Normal(x, 2 * I_d))), "one law")
+
+
+def test_not_a_polynomial():
+    f = Predictor("f", x)
+    refused(moment(0, mean=Mean(f * tr(x.T * u), x), given=STANDARD), "not a Gaussian moment")
+
+
+def test_an_inverse_must_exist():
+    granted(moment(tr(Inverse(A)), mean=Mean(tr(x.T * Inverse(A) * x), x), given=(*STANDARD, PositiveDefinite(A))))
+    refused(moment(tr(Inverse(A)), mean=Mean(tr(x.T * Inverse(A) * x), x), given=STANDARD), "not known to be invertible")
+
+
+def test_it_is_a_rule():
+    assert RULE in RULES
+    assert Trace(Identity(d)) != d
