@@ -277,6 +277,8 @@ class Algebra:
         if isinstance(base, Inverse):
             self.inverted.append(base.args[0])
             return self.matrix(base.args[0])
+        if isinstance(base, Transpose):
+            return {self.transposed(word): p for word, p in self._inverted(base.args[0]).items()}
         if isinstance(base, MatMul):
             matrices = [m for m in base.args if getattr(m, "is_Matrix", False)]
             if all(m.shape[0] == m.shape[1] for m in matrices):

@@ -38,6 +38,10 @@ P = MatrixSymbol("P", d, d)
 omega = MatrixSymbol("omega", d, 1)
 r = MatrixSymbol("r", d, 1)
 y_tilde = MatrixSymbol("y_tilde", n, 1)
+T = MatrixSymbol("T", d, d)
+X_tilde = MatrixSymbol("X_tilde", n, d)
+w_tilde = MatrixSymbol("w_tilde", d, 1)
+x_q_tilde = MatrixSymbol("x_q_tilde", d, 1)
 
 
 class Entry(NamedTuple):
@@ -84,6 +88,10 @@ TABLE: tuple[Entry, ...] = (
     Entry(P, "P", "preconditioner of a gradient step", "A (Ahn et al.)"),
     Entry(omega, r"\omega", "task direction: W = ωωᵀ where W has rank one", ""),
     Entry(r, "r", "deviation of the task vector from its mean given the context", ""),
+    Entry(T, "T", "square root of the covariance of a covariate: Σ = TTᵀ", "Σ^(1/2)"),
+    Entry(X_tilde, r"\tilde X", "whitened covariates of the context, X = X̃Tᵀ", ""),
+    Entry(w_tilde, r"\tilde w", "task vector in whitened coordinates, Tᵀw", ""),
+    Entry(x_q_tilde, r"\tilde x_q", "whitened covariate of the query, x_q = T x̃_q", ""),
     Entry(y_tilde, r"\tilde y", "labels of the context, as a variable independent of r", ""),
 )
 

@@ -19,6 +19,7 @@ LABELS: tuple[str, ...] = (
     "even-part",
     "general-gaussian",
     "no-signal",
+    "whitening",
     "ridge-correlation",
     "paper-step-size",
     "isotropic",

@@ -1,10 +1,10 @@
 """Linear changes of Gaussian variables; the covariances must be those of the new variables."""
 
 from common.statements import I_d, I_n, Sigma, U, W, X, a, b, by, d, granted, n, refused, theorem, tr, u, v, x, z
-from sympy import Identity, Inverse, MatrixSymbol, sqrt
+from sympy import Identity, Integer, Inverse, MatrixSymbol
 
 from proofs.kernel import Step
-from proofs.language import Invertible, Mean, Normal, PositiveDefinite, Predictor, equal
+from proofs.language import Mean, Normal, PositiveDefinite, Predictor, equal
 
 RULE = "change-of-variables"
 R = MatrixSymbol("R", d, d)
@@ -36,7 +36,6 @@ def test_the_covariances_must_agree():
     granted(change(old, Mean(squared(-U * R.T), U), (X, -U * R.T)))
     refused(change(old, Mean(squared(U * R.T) + 1, U), (X, U * R.T)), "is not the old one after the change")
     refused(change(old, Mean(squared(U), U), (X, U * R.T)), "is not the old one after the change")
-    assert sqrt(2) != 2
 
 
 def test_columns():
@@ -73,9 +72,9 @@ def test_a_value_of_another_shape():
 
 def test_a_change_that_is_not_linear():
     """(I + uuᵀ)⁻¹ u holds u twice."""
-    given = (Normal(x, I_d), Normal(u, I_d), Normal(z, I_d), Invertible(R), PositiveDefinite(R))
+    given = (Normal(x, I_d), Normal(u, I_d))
     bend = Inverse(I_d + u * u.T)
-    regular = Step("definiteness", PositiveDefinite(I_d + u * u.T), (), ((1 * d / d, I_d, I_d), (d / d, u.T, Identity(1))))
+    regular = Step("definiteness", PositiveDefinite(I_d + u * u.T), (), ((Integer(1), I_d, I_d), (Integer(1), u.T, Identity(1))))
     claim = equal(Mean(squared(x), x), Mean(squared(bend * u), u))
     refused(theorem(claim, regular, Step(RULE, claim, (regular,), ((x, bend * u),)), given=given), "not linear in the new variables")
     affine = equal(Mean(squared(x), x), Mean(squared(u + a), u))
@@ -87,4 +86,4 @@ def test_a_new_variable_must_be_new():
     old = Mean(tr(x.T * u) ** 2, x)
     refused(change(old, Mean(tr(u.T * u) ** 2, u), (x, u), given=given, known=()), "stands in the old integrand")
     granted(change(old, Mean(tr(v.T * u) ** 2, v), (x, v), given=(*given, Normal(v, I_d)), known=()))
-    refused(change(old, Mean(tr(v.T * u) ** 2, v), (x, v), given=given, known=()), "needs its law|has no law")
+    refused(change(old, Mean(tr(v.T * u) ** 2, v), (x, v), given=given, known=()), "needs its law")

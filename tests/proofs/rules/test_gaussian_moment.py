@@ -1,11 +1,11 @@
 """Moments of Gaussian matrices for all sizes, and their false neighbours."""
 
 import pytest
-from common.statements import GAUSSIAN, STANDARD, A, I_d, I_n, Sigma, W, X, by, d, granted, n, refused, tr, u, x, z
-from sympy import Identity, Inverse, MatrixSymbol, Rational, Trace
+from common.statements import GAUSSIAN, STANDARD, A, I_d, I_n, Sigma, W, X, by, d, granted, n, refused, theorem, tr, u, x, z
+from sympy import Integer, Inverse, MatrixSymbol, Rational
 
-from proofs.language import Implication, Mean, Normal, PositiveDefinite, Predictor, equal
-from proofs.rules import RULES
+from proofs.kernel import Step
+from proofs.language import Implication, Invertible, Mean, Normal, PositiveDefinite, Predictor, equal
 
 RULE = "gaussian-moment"
 FOURTH = Mean(tr(X.T * X * X.T * X), X)
@@ -80,14 +80,21 @@ def test_a_hypothesis_does_not_enter_a_mean():
 
 
 def test_a_mean_that_need_not_exist():
-    P = PositiveDefinite(A)
-    bounded = Mean(tr(Inverse(A + z * z.T) * x * x.T), x)
-    known = (P, PositiveDefinite(A + z * z.T))
-    value = tr(Inverse(A + z * z.T))
-    refused(moment(value, mean=Mean(tr(Inverse(X.T * X) * x * x.T), x, X), given=STANDARD), "need not exist")
-    refused(moment(Mean(tr(Inverse(X.T * X)), X), mean=Mean(Mean(tr(x.T * Inverse(X.T * X) * x), x), X), given=STANDARD), "need not exist")
+    """The inverse of XᵀX has a mean for some n and d only, also as the coefficient of an inner mean."""
+    inverse = Inverse(X.T * X)
+    refused(moment(0, mean=Mean(tr(inverse * x * x.T), x, X), given=STANDARD), "need not exist")
+    refused(moment(Mean(tr(inverse), X), mean=Mean(Mean(tr(x.T * inverse * x), x), X), given=STANDARD), "need not exist")
     refused(moment(0, mean=Mean(1 / tr(x.T * x), x), given=STANDARD), "need not exist")
-    refused(moment(value, mean=bounded, given=(*STANDARD, *known)), "has a law already")
+
+
+def test_a_bounded_inverse_has_a_mean():
+    given = (*STANDARD, PositiveDefinite(A))
+    ridge = A + X.T * X
+    definite = Step("definiteness", PositiveDefinite(ridge), (), ((Integer(1), I_d, A), (Integer(1), X, I_n)))
+    average = Step(RULE, equal(Mean(tr(x.T * Inverse(ridge) * x), x), tr(Inverse(ridge))), (definite,))
+    assert granted(theorem(average.conclusion, definite, average, given=given)).side_conditions == (Invertible(ridge),)
+    claim = equal(Mean(Mean(tr(x.T * Inverse(ridge) * x), x), X), Mean(tr(Inverse(ridge)), X))
+    granted(theorem(claim, definite, average, Step("monotone-mean", claim, (average, definite)), given=given))
 
 
 def test_a_law_is_needed():
@@ -104,8 +111,3 @@ def test_not_a_polynomial():
 def test_an_inverse_must_exist():
     granted(moment(tr(Inverse(A)), mean=Mean(tr(x.T * Inverse(A) * x), x), given=(*STANDARD, PositiveDefinite(A))))
     refused(moment(tr(Inverse(A)), mean=Mean(tr(x.T * Inverse(A) * x), x), given=STANDARD), "not known to be invertible")
-
-
-def test_it_is_a_rule():
-    assert RULE in RULES
-    assert Trace(Identity(d)) != d

@@ -12,13 +12,13 @@ P, Q, S = equal(p, 0), equal(q, 0), equal(r, 0)
 @pytest.mark.parametrize(
     ("known", "follows", "does_not"),
     [
-        ((Implication(P, Q), Implication(Q, S)), Implication(P, S), Implication(S, P)),
+        ((Equivalence(P, different(q, 0)), Any_(Q, S)), Implication(different(r, 0), different(p, 0)), Implication(P, Q)),
         ((Implication(P, Q), Implication(Q, P)), Equivalence(P, Q), Equivalence(P, S)),
         ((Any_(P, Q), different(p, 0)), Q, P),
         ((Equivalence(P, Any_(Q, S)), different(r, 0)), Equivalence(P, Q), Equivalence(P, S)),
         ((Any_(P, more_than(q, r)), at_most(q, r)), P, S),
         ((Any_(P, more_than(q, r)), at_least(r, q)), equal(0, p), at_least(q, r)),
-        ((Implication(PositiveDefinite(A), P), Implication(P, Q)), Implication(PositiveDefinite(A), Q), PositiveDefinite(A)),
+        ((Any_(PositiveDefinite(A), P), Any_(different(p, 0), Q)), Any_(PositiveDefinite(A), Q), PositiveDefinite(A)),
     ],
 )
 def test_consequence(known, follows, does_not):

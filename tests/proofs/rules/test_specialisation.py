@@ -1,12 +1,11 @@
 """Specialisation: values in the domain, assumptions kept, nothing captured."""
 
 import pytest
-from common.statements import A, B, I_d, I_n, Sigma, U, X, a, by, d, granted, m, n, p, q, refused, s, t, theorem, tr, u, v, x, z
-from sympy import Identity, Integer, MatAdd, MatrixSymbol, Rational, Symbol, ZeroMatrix
+from common.statements import A, B, I_d, I_n, Sigma, U, X, by, d, granted, n, p, q, refused, s, t, theorem, tr, u, z
+from sympy import Identity, Integer, MatAdd, MatrixSymbol, Rational, ZeroMatrix
 
 from proofs.kernel import Step
 from proofs.language import (
-    All,
     Implication,
     Mean,
     Normal,
@@ -41,7 +40,7 @@ def test_values():
 
 @pytest.mark.parametrize(
     ("symbol", "inside", "outside"),
-    [(n, 2 * n + 1, n - 1), (n, Integer(3), Rational(1, 2)), (n, n * d, s), (s, n * t, p), (s, p**2, -t), (n, Integer(1), Integer(0))],
+    [(n, 2 * n + 1, n - 1), (n, Integer(3), Rational(1, 2)), (n, n * d, s), (s, n * t, p), (s, p**2, -t), (n, Integer(2), -Integer(2))],
 )
 def test_domains(symbol, inside, outside):
     base = by("matrix-identity", equal((symbol + q) ** 2, symbol**2 + 2 * symbol * q + q**2))
@@ -50,20 +49,19 @@ def test_domains(symbol, inside, outside):
 
 
 def test_sizes_and_shapes():
-    X3, U3 = MatrixSymbol("X", 3, d), MatrixSymbol("U", 3, d)
+    X3 = MatrixSymbol("X", 3, d)
     three = (Normal(X3, Identity(3), Sigma),)
     base = by("gaussian-moment", equal(Mean(tr(X.T * X) * tr(Sigma), X), n * tr(Sigma) ** 2), given=LAW)
     granted(at(base, (n, Integer(3)), given=three))
-    refused(at(base, (n, Integer(3)), given=LAW), "restricts|is given to two|not among the assumptions")
+    refused(at(base, (n, Integer(3)), given=LAW), "is given to two different things")
     refused(at(base, (n, Integer(3)), given=(Normal(X3, 2 * Identity(3), Sigma),)), "not among the assumptions")
     refused(at(SECOND, (U, I_d), given=LAW), "shape")
-    assert U3.shape == (3, d)
 
 
 def test_what_is_averaged_over_is_neither_replaced_nor_caught():
     flat = by("gaussian-moment", equal(Mean(tr(U.T * X), X), 0), given=LAW)
     granted(at(flat, (U, 2 * U), given=LAW))
-    refused(at(flat, (X, 2 * X), given=LAW), "is averaged over")
+    refused(by(RULE, equal(Mean(tr(U.T * X), X), 0 * n), (X, 2 * X), given=LAW, of=(flat,)), "is averaged over")
     refused(at(flat, (U, X), given=LAW), "which the statement averages over")
     X3 = MatrixSymbol("X", 3, d)
     refused(at(flat, (n, Integer(3)), (U, X3), given=(Normal(X3, Identity(3), Sigma),)), "which the statement averages over")
@@ -117,5 +115,3 @@ def test_other_premises_vouch():
     square = Step(RULE, at_least(n * s + q, q), (base,), ((t, n),))
     granted(theorem(square.conclusion, square))
     refused(at(base, (t, s)), "what the statement becomes")
-    assert Symbol("w") not in (u, v, a, x, m)
-    assert All(equal(p, q)) is not None
