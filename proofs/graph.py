@@ -6,12 +6,16 @@ import io
 import json
 import textwrap
 from collections.abc import Sequence
-from typing import NamedTuple
+from itertools import combinations, pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 from proofs.errors import TypesettingError
 from proofs.kernel import Theorem
 from proofs.rules.citation import FACTS
 from proofs.verdict import Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".json")
 
@@ -69,7 +73,9 @@ def _cited(verdict: Verdict) -> list[str]:
         return []
     rules = {step.rule for step in theorem.steps}
     named = {step.arguments[0] for step in theorem.steps if step.rule == "citation"}
-    return [fact for fact in certificate.citations if fact in FACTS and (fact in named or (fact == "isserlis" and "gaussian-moment" in rules))]
+    return [
+        fact for fact in certificate.citations if fact in FACTS and (fact in named or (fact == "isserlis" and "gaussian-moment" in rules))
+    ]
 
 
 def written(pictured: Graph, suffix: str) -> bytes:
@@ -87,8 +93,9 @@ def written(pictured: Graph, suffix: str) -> bytes:
 def _dot(pictured: Graph) -> str:
     lines = ["digraph theorems {", "  rankdir=LR;", '  node [shape=box, style="filled,rounded"];']
     for node in pictured.nodes:
-        shape = ", shape=ellipse, fontsize=10" if node.status == "cited" else ""
-        lines.append(f'  "{node.label}" [fillcolor="{COLOURS.get(node.status, _FACT)}", tooltip={json.dumps(node.title, ensure_ascii=False)}{shape}];')
+        looks = f'fillcolor="{COLOURS.get(node.status, _FACT)}", tooltip={json.dumps(node.title, ensure_ascii=False)}'
+        looks += ", shape=ellipse, fontsize=10" if node.status == "cited" else ""
+        lines.append(f'  "{node.label}" [{looks}];')
     lines += [f'  "{edge.source}" -> "{edge.target}"{_style(pictured, edge)};' for edge in pictured.edges]
     return "\n".join([*lines, "}", ""])
 
@@ -97,96 +104,159 @@ def _style(pictured: Graph, edge: Edge) -> str:
     return " [style=dotted]" if any(node.label == edge.source and node.status == "cited" for node in pictured.nodes) else ""
 
 
-def layers(pictured: Graph) -> list[list[str]]:
-    """Labels in columns, each to the right of all that it uses; in a column, ordered so that edges cross little.
+Bend = tuple[str, str, int]  # where the edge between two labels passes a column
+
+
+def layers(pictured: Graph) -> list[list[str | Bend]]:
+    """Columns, each theorem to the right of all that it uses; an edge over several columns bends in each, so that it passes no box.
 
     >>> nodes = tuple(Node(label, "", "checked") for label in "abc")
     >>> layers(Graph(nodes, (Edge("a", "b"), Edge("b", "c"), Edge("a", "c"))))
-    [['a'], ['b'], ['c']]
+    [['a'], ['b', ('a', 'c', 1)], ['c']]
     """
-    below: dict[str, list[str]] = {node.label: [] for node in pictured.nodes}
-    above: dict[str, list[str]] = {node.label: [] for node in pictured.nodes}
+    column = _columns(pictured)
+    order: list[list[str | Bend]] = [[] for _ in range(max(column.values(), default=-1) + 1)]
+    for label, place in column.items():
+        order[place].append(label)
+    left: dict[str | Bend, list[str | Bend]] = {}
+    right: dict[str | Bend, list[str | Bend]] = {}
     for edge in pictured.edges:
-        below[edge.target].append(edge.source)
-        above[edge.source].append(edge.target)
+        way = _way(edge, column)
+        for i, bend in enumerate(way[1:-1], start=column[edge.source] + 1):
+            order[i].append(bend)
+        for one, other in pairwise(way):
+            right.setdefault(one, []).append(other)
+            left.setdefault(other, []).append(one)
+    best = [list(places) for places in order]
+    for sweep in range(24):  # by the mean height of the neighbours on one side, then on the other
+        near = left if sweep % 2 == 0 else right
+        for places in order if sweep % 2 == 0 else reversed(order):
+            height = {place: i - len(others) / 2 for others in order for i, place in enumerate(others)}
+            mean = {place: sum(height[o] for o in near[place]) / len(near[place]) if place in near else height[place] for place in places}
+            places.sort(key=mean.__getitem__)
+        if _crossings(order, right) < _crossings(best, right):
+            best = [list(places) for places in order]
+    return best
+
+
+def _columns(pictured: Graph) -> dict[str, int]:
+    sources: dict[str, list[str]] = {node.label: [] for node in pictured.nodes}
+    targets: dict[str, list[str]] = {node.label: [] for node in pictured.nodes}
+    for edge in pictured.edges:
+        sources[edge.target].append(edge.source)
+        targets[edge.source].append(edge.target)
     column: dict[str, int] = {}
 
     def place(label: str) -> int:
         if label not in column:
-            column[label] = 1 + max((place(source) for source in below[label]), default=-1)
+            column[label] = 1 + max((place(source) for source in sources[label]), default=-1)
         return column[label]
 
-    for label in below:
+    for label in sources:
         place(label)
-    for label, sources in below.items():  # what uses nothing stands just before what uses it first
-        if not sources and above[label]:
-            column[label] = min(column[target] for target in above[label]) - 1
-    order = [[label for label in below if column[label] == i] for i in range(max(column.values(), default=-1) + 1)]
-    for sweep in range(8):
-        height = {label: (i + 0.5) / len(labels) for labels in order for i, label in enumerate(labels)}
-        near = below if sweep % 2 == 0 else above
-        for labels in order:
-            labels.sort(key=lambda label: sum(height[o] for o in near[label]) / len(near[label]) if near[label] else height[label])
-    return order
+    for label in sources:  # what uses nothing stands just before what uses it first
+        if not sources[label] and targets[label]:
+            column[label] = min(column[target] for target in targets[label]) - 1
+    return column
+
+
+def _way(edge: Edge, column: dict[str, int]) -> list[str | Bend]:
+    bends = [(edge.source, edge.target, i) for i in range(column[edge.source] + 1, column[edge.target])]
+    return [edge.source, *bends, edge.target]
+
+
+def _crossings(order: list[list[str | Bend]], right: dict[str | Bend, list[str | Bend]]) -> int:
+    place = {label: i for places in order for i, label in enumerate(places)}
+    lines = [[(place[one], place[other]) for one in places for other in right.get(one, ())] for places in order]
+    return sum((a[0] - b[0]) * (a[1] - b[1]) < 0 for between in lines for a, b in combinations(between, 2))
+
+
+_STEP, _BREADTH, _ROW = 3.3, 2.2, 0.8  # inches
+
+
+def _centres(pictured: Graph) -> tuple[dict[str | Bend, tuple[float, float]], float, float]:
+    """Where everything stands, and the size of the picture; bends take less room than boxes."""
+    columns = layers(pictured)
+    room = [[_ROW if isinstance(place, str) else 0.45 * _ROW for place in places] for places in columns]
+    tall = max(map(sum, room), default=_ROW)
+    centre = {}
+    for i, places in enumerate(columns):
+        top = tall / 2 + sum(room[i]) / 2
+        for place, height in zip(places, room[i], strict=True):
+            centre[place] = (_STEP * i + _BREADTH / 2 + 0.3, top - height / 2)
+            top -= height
+    return centre, _STEP * (len(columns) - 1) + _BREADTH + 0.6, tall
 
 
 def _picture(pictured: Graph, kind: str) -> bytes:
     import matplotlib
+    from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({"svg.hashsalt": "proofs", "svg.fonttype": "none", "font.family": "DejaVu Sans"}):
-        from matplotlib.figure import Figure
-        from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
-
-        columns = layers(pictured)
-        nodes = {node.label: node for node in pictured.nodes}
-        tall = max(map(len, columns), default=1)
-        step, breadth, row = 3.4, 2.3, 0.95
-        figure = Figure(figsize=(step * len(columns) + 0.4, row * tall + 0.9))
+    with matplotlib.rc_context({"svg.hashsalt": "proofs", "font.family": "DejaVu Sans"}):
+        centre, wide, tall = _centres(pictured)
+        figure = Figure(figsize=(wide, tall + 0.6))
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
-        axes.set_xlim(-0.2, step * len(columns) + 0.2)
-        axes.set_ylim(-0.9, row * tall)
-        centre = {}
-        for i, labels in enumerate(columns):
-            for j, label in enumerate(labels):
-                centre[label] = (step * i + breadth / 2 + 0.3, row * (tall - (tall - len(labels)) / 2 - j - 0.5))
+        axes.set_xlim(0, wide)
+        axes.set_ylim(-0.6, tall)
+        nodes = {node.label: node for node in pictured.nodes}
+        column = _columns(pictured)
         for edge in pictured.edges:
-            cited = nodes[edge.source].status == "cited"
-            (x0, y0), (x1, y1) = centre[edge.source], centre[edge.target]
-            start, end = (x0 + breadth / 2 + 0.05, y0), (x1 - breadth / 2 - 0.05, y1)
-            axes.add_patch(
-                FancyArrowPatch(
-                    start, end, arrowstyle="-|>", mutation_scale=9, shrinkA=0, shrinkB=0, linewidth=0.7 if cited else 1.1,
-                    linestyle=":" if cited else "-", color="#8a8a99" if cited else "#333333", zorder=1,
-                    connectionstyle=f"arc3,rad={0.08 if y1 > y0 else -0.08 if y1 < y0 else 0}",
-                )
-            )  # fmt: skip
-        for label, (x, y) in centre.items():
-            node = nodes[label]
-            colour = COLOURS.get(node.status, _FACT)
-            words = "\n".join(textwrap.wrap(label.replace("-", "- "), 20)).replace("- ", "-")
-            box = FancyBboxPatch(
-                (x - breadth / 2, y - 0.27), breadth, 0.54, boxstyle="round,pad=0.03", facecolor=colour, edgecolor="#555555",
-                linewidth=0.8, linestyle="--" if node.status == "conjectured" else "-", zorder=2,
-            )  # fmt: skip
-            axes.add_patch(box)
-            axes.text(x, y, words, ha="center", va="center", fontsize=9 if node.status == "cited" else 10, zorder=3,
-                      style="italic" if node.status == "cited" else "normal")  # fmt: skip
-        _legend(axes, {node.status for node in pictured.nodes})
+            _draw_edge(axes, [centre[place] for place in _way(edge, column)], cited=nodes[edge.source].status == "cited")
+        for node in pictured.nodes:
+            _draw_node(axes, centre[node.label], node)
+        _draw_legend(axes, {node.status for node in pictured.nodes})
         out = io.BytesIO()
-        metadata = {"Date": None} if kind == "svg" else {"CreationDate": None} if kind == "pdf" else None
-        figure.savefig(out, format=kind, dpi=120, metadata=metadata)
+        dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+        figure.savefig(out, format=kind, dpi=120, metadata=dated.get(kind))
         return out.getvalue()
 
 
-def _legend(axes: object, shown: set[str]) -> None:
-    from matplotlib.axes import Axes
+def _draw_edge(axes: Axes, way: list[tuple[float, float]], *, cited: bool) -> None:
+    """A curve from the right side of the first box, straight past each column that it bends in, to the left side of the last."""
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.path import Path
+
+    half = _BREADTH / 2 + 0.04
+    points = [(way[0][0] + half, way[0][1])]
+    codes = [Path.MOVETO]
+    for x, y in way[1:]:
+        (x0, y0), end = points[-1], x - half
+        middle = (x0 + end) / 2
+        points += [(middle, y0), (middle, y), (end, y)]
+        codes += [Path.CURVE4] * 3
+        if (x, y) != way[-1]:
+            points.append((x + half, y))
+            codes.append(Path.LINETO)
+    colour, width, line = ("#8a8a99", 0.8, ":") if cited else ("#333333", 1.1, "-")
+    arrow = FancyArrowPatch(path=Path(points, codes), arrowstyle="-|>", mutation_scale=9, linewidth=width, linestyle=line, color=colour)
+    arrow.set_fill(False)
+    axes.add_patch(arrow)
+
+
+def _draw_node(axes: Axes, centre: tuple[float, float], node: Node) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
+    cited = node.status == "cited"
+    (x, y), breadth, height = centre, _BREADTH, 0.36 if cited else 0.5
+    box = FancyBboxPatch((x - breadth / 2, y - height / 2), breadth, height, boxstyle="round,pad=0.03", zorder=2)
+    box.set(facecolor=COLOURS.get(node.status, _FACT), edgecolor="#555555", linestyle="--" if node.status == "conjectured" else "-")
+    axes.add_patch(box)
+    words = "\n".join(textwrap.wrap(node.label.replace("-", "- "), 22)).replace("- ", "-")
+    axes.text(x, y, words, ha="center", va="center", fontsize=8.5 if cited else 10, style="italic" if cited else "normal", zorder=3)
+
+
+def _draw_legend(axes: Axes, shown: set[str]) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    assert isinstance(axes, Axes)
-    entries: list[Patch | Line2D] = [Patch(facecolor=colour, edgecolor="#555555", label=status) for status, colour in COLOURS.items() if status in shown]
+    entries: list[Patch | Line2D] = [
+        Patch(facecolor=colour, edgecolor="#555555", label=status) for status, colour in COLOURS.items() if status in shown
+    ]
     entries.append(Line2D([], [], color="#333333", label="used in the proof of"))
     if "cited" in shown:
-        entries += [Patch(facecolor=_FACT, edgecolor="#555555", label="cited fact"), Line2D([], [], color="#8a8a99", linestyle=":", label="cited in the proof of")]
+        entries += [
+            Patch(facecolor=_FACT, edgecolor="#555555", label="cited fact"),
+            Line2D([], [], color="#8a8a99", linestyle=":", label="cited in the proof of"),
+        ]
     axes.legend(handles=entries, loc="lower left", ncol=len(entries), frameon=False, fontsize=9)

@@ -17,6 +17,7 @@ one made, copied or altered by hand opens nothing.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, NoReturn, cast
 from weakref import WeakKeyDictionary
 
@@ -174,10 +175,26 @@ def _open(certificate: Certificate) -> _Record:
 
 def check(theorem: Theorem) -> Certificate:
     """The certificate of a theorem. Raises ProofError, naming the step and the rule, where it is refused."""
-    record = _check_theorem(theorem, {}, ())
-    certificate: Certificate = object.__new__(cast(Any, Certificate))
-    _RECORDS[certificate] = (record, _fingerprint(record))
-    return certificate
+    (result,) = check_each((theorem,))
+    if isinstance(result, ProofError):
+        raise result
+    return result
+
+
+def check_each(theorems: Iterable[Theorem]) -> Iterator[Certificate | ProofError]:
+    """The certificate or the refusal of each theorem; what several of them rest on is checked once."""
+    checked: dict[int, _Record] = {}
+    kept = []  # a theorem that is gone could leave its id to another one
+    for theorem in theorems:
+        kept.append(theorem)
+        try:
+            record = _check_theorem(theorem, checked, ())
+        except ProofError as error:
+            yield error
+            continue
+        certificate: Certificate = object.__new__(cast(Any, Certificate))
+        _RECORDS[certificate] = (record, _fingerprint(record))
+        yield certificate
 
 
 def _check_theorem(theorem: Any, checked: dict[int, _Record], path: tuple[int, ...]) -> _Record:
@@ -196,6 +213,12 @@ def _check_theorem(theorem: Any, checked: dict[int, _Record], path: tuple[int, .
         raise StatementError(f"{theorem.label}: {error}") from None
     if type(theorem.steps) is not tuple or not theorem.steps:
         raise ProofError(f"{theorem.label}: it has no steps, so it is a conjecture.")
+    last = theorem.steps[-1].conclusion
+    if last != theorem.claim:
+        raise ProofError(
+            f"{theorem.label}: the last step concludes {last}, which is not the claim {theorem.claim}."
+            f"{_numbers(theorem.claim, theorem.given)}"
+        )
     proved: dict[int, int] = {}
     supports: list[Support] = []
     records: list[_Record] = []
@@ -204,12 +227,6 @@ def _check_theorem(theorem: Any, checked: dict[int, _Record], path: tuple[int, .
         supports.append(support)
         records += used
         proved[id(step)] = number
-    last = theorem.steps[-1].conclusion
-    if last != theorem.claim:
-        raise ProofError(
-            f"{theorem.label}: the last step concludes {last}, which is not the claim {theorem.claim}."
-            f"{_numbers(theorem.claim, theorem.given)}"
-        )
     admitted = _merged(*(s.admitted for s in supports), *(r.admitted for r in records))
     record = _Record(
         label=theorem.label,
@@ -288,4 +305,4 @@ def _merged(*groups: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(item for group in groups for item in group))
 
 
-__all__ = ["Certificate", "Statement", "Step", "Theorem", "check"]
+__all__ = ["Certificate", "Statement", "Step", "Theorem", "check", "check_each"]

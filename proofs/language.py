@@ -114,6 +114,9 @@ class Named(Expr):
         """Itself: sympy's arithmetic leaves what is named as it is."""
         return self
 
+    def _sympystr(self, _: Any) -> str:
+        return str(self.args[0].name)
+
 
 class NamedMatrix(MatrixExpr):
     """A matrix with a name: printed by its name, and to every rule the matrix itself."""
@@ -128,6 +131,9 @@ class NamedMatrix(MatrixExpr):
     def doit(self, **_: Any) -> NamedMatrix:
         """Itself: sympy's arithmetic leaves what is named as it is."""
         return self
+
+    def _sympystr(self, _: Any) -> str:
+        return str(self.args[0].name)
 
 
 # assumptions

@@ -50,7 +50,18 @@ _WIDE = {"m": 88, "w": 75, "f": 60, "i": 35, "j": 47, "l": 32, "t": 37, "M": 108
 _WIDE |= {"(": 39, ")": 39, "[": 28, "]": 28, ",": 28, ".": 28, "|": 28, "'": 28, "+": 78, "-": 78, "=": 78, "<": 78, ">": 78, "/": 50}
 _COMMANDS = {"quad": 100, "qquad": 200, "top": 78, "star": 50, "ell": 42, "nabla": 83, "operatorname": 17, "mathbb": 0, "mathcal": 20}
 _COMMANDS |= {"text": 0, "mathrm": 0, "hat": 0, "big": 6, "Big": 20, "bigg": 34, "Bigg": 48, "mid": 83, "cdot": 28, "neq": 78, "geq": 78}
-_COMMANDS |= {"leq": 78, "iff": 180, "implies": 180, "succ": 78, "succeq": 78, "sim": 78, "coloneqq": 106, "in": 67, "tfrac": 10, "frac": 10}
+_COMMANDS |= {
+    "leq": 78,
+    "iff": 180,
+    "implies": 180,
+    "succ": 78,
+    "succeq": 78,
+    "sim": 78,
+    "coloneqq": 106,
+    "in": 67,
+    "tfrac": 10,
+    "frac": 10,
+}
 _TOKEN = re.compile(r"\\([A-Za-z]+) *|\\(.)|([_^])|([{}])|( +)|(.)", re.DOTALL)
 
 
@@ -125,7 +136,7 @@ class LatexScript(Script):
 
     def brackets(self, kind: str, height: int) -> tuple[str, str]:
         size = _SIZES[min(height, len(_SIZES) - 1)]
-        left, right = {"(": "()", "[": "[]"}[kind]
+        left, right = {"(": ("(", ")"), "[": ("[", "]")}[kind]
         return (f"{size}l{left}", f"{size}r{right}") if size else (left, right)
 
     def function(self, name: str, subscript: Sequence[str] = ()) -> str:

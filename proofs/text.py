@@ -213,5 +213,3 @@ class Page:
 def _roman(number: int) -> str:
     ones = ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix")
     return "x" * (number // 10) + ones[number % 10]
-
-

@@ -62,7 +62,7 @@ def bibliography() -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
+    return Environment(
         loader=PackageLoader("proofs", "templates"),
         block_start_string="<%",
         block_end_string="%>",
@@ -75,7 +75,6 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    return environment
 
 
 class _Page:
@@ -170,7 +169,10 @@ class _Page:
             shapes.setdefault(self._kind(symbol), []).append(inline(self.writer.form(symbol)))
         said = [f"${', '.join(symbols)} {kind}$" for kind, symbols in shapes.items()]
         predictors = {node for part in parts for node in nodes(part) if isinstance(node, Predictor)}
-        said += [rf"a function ${node.args[0]}$ with $\mathbb E\, {inline(self.writer.form(node))}^2 < \infty$" for node in sorted(predictors, key=str)]
+        said += [
+            rf"a function ${node.args[0]}$ with $\mathbb E\, {inline(self.writer.form(node))}^2 < \infty$"
+            for node in sorted(predictors, key=str)
+        ]
         text = f"Let {_listed(said)}. " if said else ""
         if self.theorem.given:
             text += f"Suppose that {_listed([self.math(fact) for fact in self.theorem.given])}. Then"
@@ -251,7 +253,9 @@ def _sourced(source: str) -> str:
     """A source with its arXiv number as a citation."""
     keys = {number: key for key, number in re.findall(r"@\w+\{(\w+),(?:(?!\n@).)*?eprint\s*=\s*\{([\d.]+)\}", bibliography(), re.DOTALL)}
     parts = re.split(r",? arXiv (\d{4}\.\d{5})", source)
-    return "".join((rf"~\cite{{{keys[part]}}}" if part in keys else f", arXiv {part}") if i % 2 else prose(part) for i, part in enumerate(parts))
+    return "".join(
+        (rf"~\cite{{{keys[part]}}}" if part in keys else f", arXiv {part}") if i % 2 else prose(part) for i, part in enumerate(parts)
+    )
 
 
 def _premises(theorem: Theorem) -> list[Theorem]:
@@ -262,7 +266,12 @@ def _premises(theorem: Theorem) -> list[Theorem]:
 def _notation(pages: Sequence[_Page]) -> list[tuple[str, str, str]]:
     """The rows of the notation table for what the pages use."""
     symbols = {symbol.name for page in pages for symbol in page.names.symbols()}
-    names = {str(node.args[0]) for page in pages for node in (*page.names.in_statement(), *page.names.in_proof()) if isinstance(node, Named | NamedMatrix)}
+    names = {
+        str(node.args[0])
+        for page in pages
+        for node in (*page.names.in_statement(), *page.names.in_proof())
+        if isinstance(node, Named | NamedMatrix)
+    }
     rows = [(e.latex, prose(e.meaning), prose(e.papers)) for e in TABLE if getattr(e.symbol, "name", None) in symbols]
     said = {row[0] for row in rows}
     return rows + [(ABBREVIATIONS[e.name], prose(e.meaning), "") for e in NAMES if e.name in names and ABBREVIATIONS[e.name] not in said]

@@ -373,7 +373,9 @@ def _terms(expr: Any) -> Iterator[Any]:
 
 def _signed(term: Any) -> Term:
     """A term without its sign; factors 1 are dropped, and identity matrices beside other factors."""
-    number, scalars, matrices = Rational(1), [], []
+    number = Rational(1)
+    scalars: list[Any] = []
+    matrices: list[Any] = []
     for factor in _factors(term):
         if isinstance(factor, Rational):
             number *= factor

@@ -71,7 +71,10 @@ class Names:
 
 def replacements(step: Step) -> list[tuple[Any, Any]]:
     """What a specialisation puts for which symbol; a value named as the symbol is, by its definition."""
-    return [(symbol, value.args[1] if isinstance(value, Named | NamedMatrix) and _name(value) == _name(symbol) else value) for symbol, value in step.arguments]
+    return [
+        (symbol, value.args[1] if isinstance(value, Named | NamedMatrix) and _name(value) == _name(symbol) else value)
+        for symbol, value in step.arguments
+    ]
 
 
 def place(symbol: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import partial
 
 from proofs.errors import TypesettingError
 from theory.notation import NAMES
@@ -29,9 +30,10 @@ _TEXT = {"“": "``", "”": "''", "‘": "`", "’": "'", "—": "---", "–": 
 _SPECIAL = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}"}
 _SPECIAL |= {char: "\\" + char for char in "&%$#_{}"} | {'"': "''", "|": r"\textbar{}"}
 _ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"', "\u0327": "c", "\u030c": "v", "\u0306": "u"}
+_HATS = {"\u0302": r"\hat ", "\u0303": r"\tilde ", "\u0304": r"\bar "}
 _FUNCTIONS = {"tr": r"\operatorname{tr}", "rank": r"\operatorname{rank}", "diag": r"\operatorname{diag}", "vec": r"\operatorname{vec}"}
 _FUNCTIONS |= {"E": r"\mathbb E", "N": r"\mathcal N", "iff": r"\iff", "if": r"\text{ if }", "and": r"\text{ and }", "or": r"\text{ or }"}
-_MATH = set(_GREEK) | set(_OPERATORS) | set(_OTHER) - {"…", "′"} | set(_RAISED) | set(_LOWERED) | set("_^*ŷŵ")
+_MATH = set(_GREEK) | set(_OPERATORS) | set(_OTHER) - {"…", "′"} | set(_RAISED) | set(_LOWERED) | set("_^*ŷŵ\u0302\u0303\u0304")
 _NAMED = sorted(((name.text, name.latex) for name in NAMES if len(name.text) > 1), key=lambda pair: -len(pair[0]))
 
 
@@ -124,15 +126,15 @@ def formula(text: str) -> str:
     """A formula in Unicode as LaTeX, without the dollars."""
     text = re.sub(r"Σ(?=_\{?[ijk]|\s+\w_[ijk])", r"\\sum ", text)
     for name, latex in _NAMED:
-        text = re.sub(rf"(?<![\w\\]){re.escape(name)}(?![\w*])", lambda _, latex=latex: latex + " ", text)
+        text = re.sub(rf"(?<![\w\\]){re.escape(name)}(?![\w*])", partial(_spaced, latex), text)
     text = re.sub(f"[{''.join(_RAISED)}]+", lambda m: "^{" + "".join(_RAISED[c] for c in m[0]).strip() + "}", text)
     text = re.sub(f"[{''.join(_LOWERED)}]+", lambda m: "_{" + "".join(_LOWERED[c] for c in m[0]) + "}", text)
     text = re.sub(r"(?<=[A-Za-zα-ωΑ-Ω}])\*", r"_\\star ", text)
     text = re.sub(r"_([A-Za-z]{2,})", r"_{\\mathrm{\1}}", text)
     text = re.sub(r"(?<![A-Za-z\\{])(tr|rank|diag|vec|iff|if|and|or|E|N(?=\())(?![A-Za-z])", lambda m: _FUNCTIONS[m[0]] + " ", text)
     out = []
+    text = re.sub("([A-Za-z])([\u0302\u0303\u0304])", lambda m: f"{_HATS[m[2]]}{m[1]} ", unicodedata.normalize("NFD", text))
     for char in unicodedata.normalize("NFC", text):
-        decomposed = unicodedata.normalize("NFD", char)
         if char in _GREEK:
             out.append(f"\\{_GREEK[char]} ")
         elif char in _OPERATORS or char in _OTHER:
@@ -143,11 +145,15 @@ def formula(text: str) -> str:
             out.append("\\" + char)
         elif char.isascii():
             out.append(char)
-        elif len(decomposed) == 2 and decomposed[1] in "\u0302\u0303\u0304":
-            out.append({"\u0302": r"\hat ", "\u0303": r"\tilde ", "\u0304": r"\bar "}[decomposed[1]] + decomposed[0] + " ")
         else:
-            raise TypesettingError(f"{char!r} (U+{ord(char):04X}) in the formula {text!r} has no LaTeX form; add it to proofs/printing/prose.py.")
+            raise TypesettingError(
+                f"{char!r} (U+{ord(char):04X}) in the formula {text!r} has no LaTeX form; add it to proofs/printing/prose.py."
+            )
     return re.sub(r" +(?=[)\]},.;^_]|$)", "", re.sub(r" {2,}", " ", "".join(out))).strip()
+
+
+def _spaced(latex: str, _: re.Match[str]) -> str:
+    return latex + " "
 
 
 def _plain(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sympy import Identity, Inverse, MatMul, Trace
 from sympy.core.symbol import Str
 
-from proofs.language import Mean, Named, NamedMatrix, Normal, PositiveDefinite, PositiveSemidefinite, more_than, replaced, substitute
+from proofs.language import Mean, Named, NamedMatrix, Normal, PositiveDefinite, more_than, replaced, substitute
 from theory.bilinear import BilinearForm
 from theory.loss import LABELS, QUERY_LABEL, prediction
 from theory.minimiser import general_minimum, general_step
@@ -32,7 +32,7 @@ def laws(covariance: Any, prior: Any) -> tuple[Any, ...]:
 
 
 # τ, the variance of a label, is positive unless every label is 0
-GAUSSIAN = (*laws(Sigma, W), PositiveDefinite(Sigma), PositiveSemidefinite(W), more_than(Trace(Sigma * W) + sigma2, 0))
+GAUSSIAN = (*laws(Sigma, W), PositiveDefinite(Sigma), more_than(Trace(Sigma * W) + sigma2, 0))
 
 TARGET = Named("y_q", stated(QUERY_LABEL))
 PREDICTION = Named("yhat", stated(prediction()))

@@ -1,0 +1,224 @@
+"""`python -m proofs`: list, check, show, typeset and picture the theorems."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from proofs.errors import LabelError, ProofError, TypesettingError
+from proofs.graph import SUFFIXES, graph, written
+from proofs.printing.documents import documents
+from proofs.printing.folder import staging, write_file, write_folder
+from proofs.printing.names import Names
+from proofs.printing.pdf import compiled, require_latex
+from proofs.printing.scopes import grouped
+from proofs.text import Page, spelled
+from proofs.theorems import LABELS, load
+from proofs.verdict import Verdict, judge
+
+_STYLES = {"fully checked": "green", "checked": "yellow", "conjectured": "cyan", "refused": "bold red"}
+_PIPED_WIDTH = 120  # columns where the output is no terminal
+
+
+class _OneLineErrors(click.Group):
+    """A command whose errors are one line each; a reader that goes away, or Ctrl-C, ends it quietly."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            super().main(*args, **{**kwargs, "standalone_mode": False})
+            sys.stdout.flush()
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message())
+            sys.exit(2)
+        except click.ClickException as error:
+            _fail(error.format_message(), 2)
+        except (LabelError, TypesettingError) as error:
+            _fail(str(error), 2)
+        except ProofError as error:
+            _fail(str(error), 1)
+        except click.exceptions.Exit as end:
+            sys.exit(end.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            sys.exit(130)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that flushing at exit does not fail again
+            sys.exit(141)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    sys.exit(code)
+
+
+@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def main() -> None:
+    """The theorems: each is an object whose steps a small kernel checks, and what is printed is printed from that object.
+
+    Exit code: 0 done; 1 something asked for is not fully checked; 2 bad arguments, or LaTeX is missing or fails.
+    """
+
+
+def _labels(_: Any, __: Any, values: Sequence[str]) -> tuple[str, ...]:
+    """The labels asked for, in their order, or all; each must be one."""
+    for value in values:
+        load(value)
+    return tuple(dict.fromkeys(values)) or LABELS
+
+
+_some = click.argument("labels", metavar="[LABEL]...", nargs=-1, callback=_labels)
+_out = click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("build/proofs"), show_default=True, metavar="DIR", help="folder to write to"
+)
+
+
+@main.command("list")
+def list_theorems() -> None:
+    """Every theorem: label, status, scope and source. The status is found by checking."""
+    table = Table("label", "status", "scope", "source", box=SIMPLE_HEAD, pad_edge=False)
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
+    table.columns[0].min_width = max(map(len, LABELS))
+    table.columns[0].overflow = table.columns[2].overflow = table.columns[3].overflow = "fold"
+    for verdict in _judged(LABELS):
+        scope = "; ".join(_scope(verdict)) or verdict.reason
+        table.add_row(Text(verdict.theorem.label), Text(verdict.status, _STYLES[verdict.status]), Text(scope), Text(verdict.theorem.source))
+    _console().print(table)
+
+
+def _scope(verdict: Verdict) -> list[str]:
+    if verdict.certificate is None:
+        return []
+    names = {symbol.name for symbol in Names(verdict.theorem).symbols()}
+    phrases = [phrase.partition(" of shape ")[0] for phrase in verdict.certificate.scope]  # `show` says the shapes
+    return grouped(phrases, names, spelled)
+
+
+@main.command()
+@_some
+def check(labels: tuple[str, ...]) -> None:
+    """Checks theorems, all if none is named: status, number of steps and seconds of each.
+
+    Exit code 0 only if all of them are fully checked.
+    """
+    console = _console()
+    longest = max(map(len, labels))
+    failed = 0
+    for verdict in _judged(labels):
+        steps = f"{len(verdict.theorem.steps)} steps"
+        console.print(
+            Text.assemble(
+                f"{verdict.theorem.label:<{longest}}  ",
+                (f"{verdict.status:<13}", _STYLES[verdict.status]),
+                f"  {steps:>9}  {verdict.seconds:6.2f} s",
+            ),
+            soft_wrap=True,
+        )
+        if verdict.reason:
+            click.echo(f"error: {verdict.reason}", err=True)
+        failed += verdict.status != "fully checked"
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@click.argument("label")
+def show(label: str) -> None:
+    """The derivation of one theorem, to read in a terminal, with what checking it found."""
+    console = _console()
+    verdict = judge(load(label))
+    headings = {"Notation", "Assumptions", "Claim", "Proof", "What was checked"}
+    for number, line in enumerate(Page(verdict, min(console.width, 120)).lines()):
+        console.print(Text(line, "bold" if number == 0 or line in headings else ""), soft_wrap=True)
+    if verdict.status == "refused":
+        raise ProofError(verdict.reason)
+
+
+@main.command()
+@_some
+@_out
+def latex(labels: tuple[str, ...], out: Path) -> None:
+    """LaTeX: a self-contained LABEL.tex for each theorem, and icl-theory.tex with all of them if none is named."""
+    for path in write_folder(out, _documents(labels, out)):
+        click.echo(path)
+
+
+@main.command()
+@_some
+@_out
+def pdf(labels: tuple[str, ...], out: Path) -> None:
+    """The same documents, compiled. Their logs must be clean: no line that sticks out, no undefined reference, no missing glyph."""
+    require_latex()
+    sources = _documents(labels, out)
+    with _progress("compiling", sum(name.endswith(".tex") for name in sources)) as done:
+        pages = compiled(sources, done)
+    for path in write_folder(out, pages):
+        click.echo(path)
+
+
+def _documents(labels: tuple[str, ...], out: Path) -> dict[str, str]:
+    """The sources; whether they can be written is found out before the theorems are checked, which takes longer."""
+    write_folder_is_possible(out)
+    return documents(list(_judged(labels)), article=labels == LABELS)
+
+
+def write_folder_is_possible(out: Path) -> None:
+    """Raises TypesettingError if nothing can be written to that folder."""
+    if out.exists() and not out.is_dir():
+        raise TypesettingError(f"--out: {out} is a file; name a folder.")
+    with staging(out, "--out"):
+        pass
+
+
+@main.command("graph")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("build/proofs/theorems.svg"),
+    show_default=True,
+    metavar="FILE",
+    help=f"file to write; its suffix, one of {', '.join(SUFFIXES)}, says how",
+)
+def draw(out: Path) -> None:
+    """The dependency graph: which theorem is used in the proof of which, and what each cites."""
+    if out.suffix not in SUFFIXES:
+        raise TypesettingError(f"--out: the suffix of {out} must be one of {', '.join(SUFFIXES)}, which says what to write.")
+    with staging(out, "--out"):
+        pass
+    write_file(out, written(graph(list(_judged(LABELS))), out.suffix))
+    click.echo(out)
+
+
+def _judged(labels: Sequence[str]) -> Iterator[Verdict]:
+    with _progress("checking", len(labels)) as done:
+        for label in labels:
+            verdict = judge(load(label))
+            done(label)
+            yield verdict
+
+
+@contextmanager
+def _progress(words: str, total: int) -> Iterator[Any]:
+    """A bar on stderr, if that is a terminal; what it yields is told each thing that is done."""
+    console = Console(stderr=True)
+    columns = (TextColumn(words), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[name]}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(words, total=total, name="")
+        yield lambda name: bar.update(task, advance=1, name=name)
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPED_WIDTH)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m proofs")
