@@ -25,7 +25,7 @@ from proofs.printing.pdf import compiled, require_latex
 from proofs.printing.scopes import grouped
 from proofs.text import Page, spelled
 from proofs.theorems import LABELS, load
-from proofs.verdict import Verdict, judge
+from proofs.verdict import Verdict, judge, judged
 
 _STYLES = {"fully checked": "green", "checked": "yellow", "conjectured": "cyan", "refused": "bold red"}
 _PIPED_WIDTH = 120  # columns where the output is no terminal
@@ -114,7 +114,7 @@ def check(labels: tuple[str, ...]) -> None:
     longest = max(map(len, labels))
     failed = 0
     for verdict in _judged(labels):
-        steps = f"{len(verdict.theorem.steps)} steps"
+        steps = f"{len(verdict.theorem.steps)} step{'s' if len(verdict.theorem.steps) != 1 else ' '}"
         console.print(
             Text.assemble(
                 f"{verdict.theorem.label:<{longest}}  ",
@@ -199,9 +199,8 @@ def draw(out: Path) -> None:
 
 def _judged(labels: Sequence[str]) -> Iterator[Verdict]:
     with _progress("checking", len(labels)) as done:
-        for label in labels:
-            verdict = judge(load(label))
-            done(label)
+        for verdict in judged([load(label) for label in labels]):
+            done(verdict.theorem.label)
             yield verdict
 
 

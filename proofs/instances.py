@@ -169,8 +169,8 @@ class Instance:
                 total = _times(total, base)
             return total
         if isinstance(expr, BlockMatrix):
-            rows = [[self.matrix(expr.blocks[i, j]) for j in range(expr.blockshape[1])] for i in range(expr.blockshape[0])]
-            return [[entry for line in lines for entry in line] for row in rows for lines in zip(*row, strict=True)]
+            grid = [[self.matrix(expr.blocks[i, j]) for j in range(expr.blockshape[1])] for i in range(expr.blockshape[0])]
+            return [[entry for line in lines for entry in line] for row in grid for lines in zip(*row, strict=True)]
         if isinstance(expr, Gradient):
             return self._gradient(*expr.args)
         raise Undecided(str(expr))

@@ -29,7 +29,7 @@ from proofs.rules import RULES as _RULES_TABLE
 from proofs.rules import Inference, Support
 from proofs.scope import scope
 from proofs.statement import check_statement
-from proofs.wellformed import Vocabulary
+from proofs.wellformed import Vocabulary, check_hints
 
 _RULES = dict(_RULES_TABLE)
 
@@ -213,20 +213,20 @@ def _check_theorem(theorem: Any, checked: dict[int, _Record], path: tuple[int, .
         raise StatementError(f"{theorem.label}: {error}") from None
     if type(theorem.steps) is not tuple or not theorem.steps:
         raise ProofError(f"{theorem.label}: it has no steps, so it is a conjecture.")
-    last = theorem.steps[-1].conclusion
+    last = getattr(theorem.steps[-1], "conclusion", None)
     if last != theorem.claim:
         raise ProofError(
             f"{theorem.label}: the last step concludes {last}, which is not the claim {theorem.claim}."
             f"{_numbers(theorem.claim, theorem.given)}"
         )
-    proved: dict[int, int] = {}
+    proved: set[int] = set()
     supports: list[Support] = []
     records: list[_Record] = []
     for number, step in enumerate(theorem.steps, start=1):
-        support, used = _check_step(theorem, number, step, vocabulary, proved, checked, (*path, id(theorem)))
+        support, used = _check_step(theorem, number, vocabulary, proved, checked, (*path, id(theorem)))
         supports.append(support)
         records += used
-        proved[id(step)] = number
+        proved.add(id(step))
     admitted = _merged(*(s.admitted for s in supports), *(r.admitted for r in records))
     record = _Record(
         label=theorem.label,
@@ -244,14 +244,9 @@ def _check_theorem(theorem: Any, checked: dict[int, _Record], path: tuple[int, .
 
 
 def _check_step(
-    theorem: Theorem,
-    number: int,
-    step: Any,
-    vocabulary: Vocabulary,
-    proved: dict[int, int],
-    checked: dict[int, _Record],
-    path: tuple[int, ...],
+    theorem: Theorem, number: int, vocabulary: Vocabulary, proved: set[int], checked: dict[int, _Record], path: tuple[int, ...]
 ) -> tuple[Support, list[_Record]]:
+    step = theorem.steps[number - 1]
     where = f"{theorem.label}, step {number}"
     if type(step) is not Step or type(step.premises) is not tuple or type(step.arguments) is not tuple:
         raise ProofError(f"{where}: a step is a Step with tuples of premises and arguments, got {step!r}.")
@@ -275,22 +270,13 @@ def _check_step(
             raise ProofError(f"{where}: a premise must be an earlier step or a theorem, got {kind}.")
     try:
         vocabulary.statement(step.conclusion)
-        _check_hints(step.arguments)
+        check_hints(step.arguments)
         support = _RULES[step.rule](Inference(step.conclusion, tuple(premises), theorem.given, step.arguments))
     except ProofError as error:
         raise RuleError(f"{where}: {error}{_numbers(step.conclusion, theorem.given)}") from None
     except Exception as error:  # a rule reads hints as it finds them; one that it cannot read is refused, whatever it breaks
         raise RuleError(f"{where}: the rule cannot read this step: {error}") from error
     return support, records
-
-
-def _check_hints(arguments: tuple[Any, ...]) -> None:
-    """Numbers, words, well-formed expressions, and tuples of these: nothing that can answer differently when it is asked again."""
-    for argument in arguments:
-        if type(argument) is tuple:
-            _check_hints(argument)
-        elif type(argument) is not int and type(argument) is not str:
-            Vocabulary().read(argument)
 
 
 def _numbers(claim: Any, given: tuple[Any, ...]) -> str:

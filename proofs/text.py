@@ -174,7 +174,8 @@ class Page:
         if rule == "citation" and step.arguments:
             rule += f" of {step.arguments[0]}"
         if rule == "specialisation":
-            rule += " at " + ", ".join(f"{self._line(symbol)} = {self._line(value)}" for symbol, value in replacements(step))
+            values = [f"{self._line(symbol)} = {self._line(value)}" for symbol, value in replacements(step)]
+            rule += f" at {', '.join(values)}" if values else ""
         yield ""
         yield from self._wrapped(f"{number}. {step.note} [{rule}{'; from ' + ', '.join(used) if used else ''}]", 2, 5)
         if number == len(self.theorem.steps) and step.conclusion == self.theorem.claim:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from proofs.errors import ProofError
-from proofs.kernel import Certificate, Theorem, check
-from proofs.theorems import load
+from proofs.kernel import Certificate, Theorem, check_each
 
 
 class Verdict(NamedTuple):
@@ -29,20 +27,23 @@ class Verdict(NamedTuple):
 def judge(theorem: Theorem) -> Verdict:
     """Checks a theorem.
 
+    >>> from proofs.theorems import load
     >>> judge(load("one-step-of-gradient-descent")).status
     'fully checked'
     """
-    started = time.perf_counter()
-    if not theorem.steps:
-        return Verdict(theorem, "conjectured", None, "", 0.0)
-    try:
-        certificate = check(theorem)
-    except ProofError as error:
-        return Verdict(theorem, "refused", None, " ".join(str(error).split()), time.perf_counter() - started)
-    return Verdict(theorem, certificate.status, certificate, "", time.perf_counter() - started)
+    return next(judged((theorem,)))
 
 
-def judged(labels: Iterable[str]) -> Iterator[Verdict]:
-    """The verdicts on the theorems with these labels, one after another."""
-    for label in labels:
-        yield judge(load(label))
+def judged(theorems: Sequence[Theorem]) -> Iterator[Verdict]:
+    """The verdicts on theorems, one after another; what several of them use is checked once, and timed with the first."""
+    results = check_each(theorems)
+    for theorem in theorems:
+        started = time.perf_counter()
+        result = next(results)
+        seconds = time.perf_counter() - started
+        if isinstance(result, Certificate):
+            yield Verdict(theorem, result.status, result, "", seconds)
+        elif not theorem.steps:
+            yield Verdict(theorem, "conjectured", None, "", seconds)
+        else:
+            yield Verdict(theorem, "refused", None, " ".join(str(result).split()), seconds)

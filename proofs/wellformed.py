@@ -197,6 +197,15 @@ class Vocabulary:
             raise StatementError(f"the name {name} is given to two different things.")
 
 
+def check_hints(arguments: tuple[Any, ...]) -> None:
+    """Numbers, words, well-formed expressions, and tuples of these: nothing that can answer differently when it is asked again."""
+    for argument in arguments:
+        if type(argument) is tuple:
+            check_hints(argument)
+        elif type(argument) is not int and type(argument) is not str:
+            Vocabulary().read(argument)
+
+
 def _is_number(node: Any) -> bool:
     return any(type(node) is number for number in _NUMBERS) and type(node.p) is int and type(node.q) is int
 

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sympy import MatrixSymbol, Symbol
 
-from proofs.errors import TypesettingError
+from proofs.errors import ProofError
 from proofs.kernel import Step, Theorem
 from proofs.language import All, Implication, Named, NamedMatrix, Predictor, nodes
 from proofs.latex import ABBREVIATIONS, LatexScript, display, inline, rows
@@ -35,7 +35,7 @@ def documents(verdicts: Sequence[Verdict], *, article: bool) -> dict[str, str]:
     """The files by name: LABEL.tex for each theorem, references.bib, and icl-theory.tex for an article with all of them."""
     for verdict in verdicts:
         if verdict.status == "refused":
-            raise TypesettingError(f"{verdict.theorem.label} is refused, so it is not typeset: {verdict.reason}")
+            raise ProofError(f"{verdict.theorem.label} is refused, so it is not typeset: {verdict.reason}")
     environment = _environment()
     made = {}
     for verdict in verdicts:
@@ -106,7 +106,7 @@ class _Page:
             "remarks": [prose(remark) for remark in theorem.remarks],
             "steps": [self._step(number, step) for number, step in enumerate(theorem.steps, start=1)],
             "status": verdict.status if verdict else "",
-            "count": f" in {len(theorem.steps)} steps" if certificate else "",
+            "count": f" in {len(theorem.steps)} step{'s' if len(theorem.steps) > 1 else ''}" if certificate else "",
             "box": self._box(),
         }
 
@@ -175,8 +175,8 @@ class _Page:
         ]
         text = f"Let {_listed(said)}. " if said else ""
         if self.theorem.given:
-            text += f"Suppose that {_listed([self.math(fact) for fact in self.theorem.given])}. Then"
-        return text.strip()
+            text += f"Suppose that {_listed([self.math(fact) for fact in self.theorem.given])}. "
+        return f"{text}Then"
 
     def _kind(self, symbol: Any) -> str:
         if isinstance(symbol, Symbol):
@@ -232,7 +232,7 @@ class _Page:
         phrases = grouped(certificate.scope, symbols, lambda name: f"@{name}@")
         scope = "; ".join(re.sub(r"@(\w+)@", lambda m: f"${symbols[m[1]]}$", _prose_around(phrase)) for phrase in phrases)
         given = ", ".join(self.math(fact) for fact in certificate.assumptions)
-        facts = [f"{prose(FACTS[name].says)} \\cite{{{FACTS[name].source}}}" for name in certificate.citations if name in FACTS]
+        facts = [f"{prose(FACTS[name].says)}~\\cite{{{FACTS[name].source}}}" for name in certificate.citations if name in FACTS]
         sides = [self.math(condition) for condition in certificate.side_conditions]
         theorems = [self._referred(label) for label in certificate.theorems]
         rows = [("Scope", scope), ("Assumptions", given), ("Facts cited", " ".join(facts)), ("Shown to be allowed", ", ".join(sides))]

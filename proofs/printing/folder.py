@@ -1,4 +1,4 @@
-"""Writing files so that nothing is ever half written: all of them into a new folder beside the target, and then each into its place."""
+"""Writing files so that nothing is ever half written: all of them into a new folder, and then each into its place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from proofs.errors import TypesettingError
 
 @contextmanager
 def staging(target: Path, option: str) -> Iterator[Path]:
-    """A new empty folder beside `target`, gone afterwards; the target's parents are made if they are missing.
+    """A new empty folder beside `target`, or in it if it is a folder, gone afterwards; parents are made if they are missing.
 
     option  the command-line option that named the target. Raises TypesettingError where nothing can be written there.
     """
@@ -24,9 +24,9 @@ def staging(target: Path, option: str) -> Iterator[Path]:
             raise TypesettingError(f"{option}: {existing} is a file, so {target} cannot be written; name another place.")
         if not os.access(existing, os.W_OK):
             raise TypesettingError(f"{option}: {existing} is not writable; name another place.")
-        parent = target.absolute().parent
-        made = _made(parent)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=parent))
+        place = target if target.is_dir() else target.absolute().parent  # the same file system, so that a file can be moved as a whole
+        made = _made(place)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=place))
     except OSError as error:
         raise TypesettingError(f"{option}: {target} cannot be written: {error.strerror or error}.") from None
     try:

@@ -278,15 +278,17 @@ class Writer:
         return self._in_brackets(self.form(expr), kind, name)._replace(binding=RAISED)
 
     def _mean(self, expr: Any) -> Form:
-        averaged = [] if self.names.averages_everything(expr) else self.names.ordered(expr.args[1])
-        name = self.script.function("E", [self._plain(variable) for variable in averaged])
-        return self._applied(name, expr.args[0], "[")
+        return self._applied(self._mean_over(expr.args[1]), expr.args[0], "[")
+
+    def _mean_over(self, variables: Any) -> str:
+        averaged = [] if self.names.is_everything_random(variables) else self.names.ordered(variables)
+        return self.script.function("E", [self._plain(variable) for variable in averaged])
 
     def _conditional_mean(self, expr: Any) -> Form:
         inner, given = self.form(expr.args[0]), self.form(expr.args[1])
         bar = self.script.sign("∣")
         both = Form((*inner.pieces, bar, *given.pieces), LOGIC, max(inner.height, given.height))
-        return self._in_brackets(both, "[", self.script.function("E"))
+        return self._in_brackets(both, "[", self._mean_over(expr.args[2]))._replace(binding=RAISED)
 
     def _predictor(self, expr: Any) -> Form:
         return self._arguments(str(expr.args[0]), expr.args[1:])

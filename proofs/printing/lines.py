@@ -12,6 +12,8 @@ from typing import NamedTuple
 CONNECTIVE, RELATION, SUM, PRODUCT = 2, 6, 10, 45  # what it costs to begin a line there, in brackets of depth 0
 _DEEPER = 30  # what each further bracket adds
 _LINE = 25  # what a line costs
+_BURIED = 120  # what it adds to end a line inside brackets, with a relation outside them in the middle of the line
+_NOWHERE = 1_000
 _OVER = 10_000  # what a unit of overflow costs
 
 
@@ -70,12 +72,16 @@ def broken(pieces: Sequence[Piece], room: float, unit: float) -> list[Line]:
     for index in reversed(range(len(starts))):
         start = starts[index]
         choices = []
+        shallowest = _NOWHERE  # the shallowest relation inside the line
         for end in ends[index:]:
             used = indent(start) + before[end] - before[start]
             cost = _LINE + _OVER * max(0.0, used - room) + best[end][0]
             if end < len(pieces):
-                cost += (pieces[end].price or 0) + _DEEPER * pieces[end].depth + 10 * (max(0.0, room - used) / room) ** 2
+                cost += (pieces[end].price or 0) + _DEEPER * pieces[end].depth + (_BURIED if shallowest < pieces[end].depth else 0)
+                cost += 10 * (max(0.0, room - used) / room) ** 2
             choices.append((cost, end))
+            if end < len(pieces) and pieces[end].price == RELATION:
+                shallowest = min(shallowest, pieces[end].depth)
             if used > room:
                 break
         best[start] = min(choices)

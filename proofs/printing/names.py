@@ -8,7 +8,7 @@ from typing import Any
 from sympy import MatrixSymbol, Symbol
 
 from proofs.kernel import Step, Theorem
-from proofs.language import Gradient, Mean, Named, NamedMatrix, Normal, conjuncts, nodes
+from proofs.language import ConditionalMean, Gradient, Mean, Named, NamedMatrix, Normal, conjuncts, nodes
 from theory.notation import TABLE
 
 _PLACE = {entry.symbol.name: row for row, entry in enumerate(TABLE) if isinstance(entry.symbol, Symbol | MatrixSymbol)}
@@ -45,9 +45,9 @@ class Names:
         """Symbols in the order of the notation table."""
         return sorted(symbols, key=lambda symbol: (place(symbol), symbol.name))
 
-    def averages_everything(self, mean: Mean) -> bool:
-        """Whether a mean is over every Gaussian matrix of the theorem; its variables then need not be repeated."""
-        return len(self.random) > 1 and set(mean.args[1]) == set(self.random)
+    def is_everything_random(self, variables: Any) -> bool:
+        """Whether these are all Gaussian matrices of the theorem; a mean over them is written without naming them each time."""
+        return len(self.random) > 1 and set(variables) == set(self.random)
 
     def in_statement(self) -> list[Any]:
         """The abbreviations used in the statement, each after those that its definition uses."""
@@ -66,15 +66,19 @@ class Names:
     def uses_plain_mean(self) -> bool:
         """Whether some mean is written without its variables."""
         parts = (*self._statement, *self._proof)
-        return any(isinstance(node, Mean) and self.averages_everything(node) for part in parts for node in nodes(part))
+        return any(
+            isinstance(node, Mean | ConditionalMean) and self.is_everything_random(node.args[-1]) for part in parts for node in nodes(part)
+        )
 
 
 def replacements(step: Step) -> list[tuple[Any, Any]]:
-    """What a specialisation puts for which symbol; a value named as the symbol is, by its definition."""
-    return [
-        (symbol, value.args[1] if isinstance(value, Named | NamedMatrix) and _name(value) == _name(symbol) else value)
-        for symbol, value in step.arguments
-    ]
+    """What a specialisation puts for which symbol, where it changes; a value named as the symbol is, by its definition."""
+    changed = []
+    for symbol, value in step.arguments:
+        if value != symbol:
+            alike = isinstance(value, Named | NamedMatrix) and _name(value) == _name(symbol)
+            changed.append((symbol, value.args[1] if alike else value))
+    return changed
 
 
 def place(symbol: Any) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from proofs.errors import TypesettingError
 
 PACKAGES = ("latexmk", "texlive-latex-extra")
+_PATIENCE = 300  # seconds for one document
 OVERFULL = 5.0  # points by which a line may stick out
 
 _WANTED = (
@@ -59,7 +60,8 @@ def compiled(sources: Mapping[str, str], progress: Callable[[str], None] = lambd
     """
     require_latex()
     names = [name for name in sources if name.endswith(".tex")]
-    with tempfile.TemporaryDirectory(prefix="proofs-") as temporary, ThreadPoolExecutor(os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(os.cpu_count())
+    with tempfile.TemporaryDirectory(prefix="proofs-") as temporary:
 
         def one(name: str) -> tuple[str, bytes]:
             folder = Path(temporary) / name.removesuffix(".tex")
@@ -71,20 +73,28 @@ def compiled(sources: Mapping[str, str], progress: Callable[[str], None] = lambd
             progress(name)
             return name.removesuffix(".tex") + ".pdf", pdf
 
-        return dict(pool.map(one, names))
+        try:
+            return dict(pool.map(one, names))
+        finally:  # after a failure or Ctrl-C those not yet begun are dropped
+            pool.shutdown(cancel_futures=True)
 
 
 def _compile(folder: Path, name: str) -> bytes:
     command = ["latexmk", "-pdf", "-norc", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", name]
     quiet = {"max_print_line": "10000", "SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1"}  # a log with whole lines; no date in the PDF
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | quiet, stdin=subprocess.DEVNULL, capture_output=True, check=False, start_new_session=True
-    )
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=os.environ | quiet, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        raise TypesettingError(f"{name}: latexmk did not finish in {_PATIENCE} s.") from None
     log = folder / (name.removesuffix(".tex") + ".log")
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     found = complaints(text)
     if found:
-        raise TypesettingError(f"{name}: {found[0]}{_place(text, found[0])}{f' (and {len(found) - 1} more)' if len(found) > 1 else ''}")
+        raise TypesettingError(
+            f"{name}: {found[0]}{_place(found[0], text, folder / name)}{f' (and {len(found) - 1} more)' if len(found) > 1 else ''}"
+        )
     pdf = log.with_suffix(".pdf")
     if done.returncode or not pdf.exists():
         last = done.stdout.decode(errors="replace").strip().splitlines()[-1:] or ["no output"]
@@ -92,8 +102,13 @@ def _compile(folder: Path, name: str) -> bytes:
     return pdf.read_bytes()
 
 
-def _place(log: str, complaint: str) -> str:
-    """The line of the source that an error names, where the log has it below the error."""
-    below = log.partition(complaint)[2]
-    line = re.search(r"^l\.(\d+) (.*)$", below, re.MULTILINE)
-    return f" (line {line[1]}: {line[2].strip()})" if complaint.startswith("!") and line else ""
+def _place(complaint: str, log: str, source: Path) -> str:
+    """The part of the document that a complaint is about: its nearest label above the line that the log names."""
+    below = re.search(r"^l\.(\d+)", log.partition(complaint)[2], re.MULTILINE) if complaint.startswith("!") else None
+    number = below or re.search(r"(?:lines?|input line) (\d+)", complaint)
+    hint = f"; on Debian: apt-get install {' '.join(PACKAGES)}" if "not found" in complaint else ""
+    if number is None:
+        return hint
+    above = source.read_text(encoding="utf-8").splitlines()[: int(number[1])]
+    labels = [match[1] for match in (re.search(r"\\(?:label|step)\{([^}]*)\}", line) for line in above) if match]
+    return (f" [{labels[-1]}, line {number[1]}]" if labels else f" [line {number[1]}]") + hint

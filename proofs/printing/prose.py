@@ -33,7 +33,7 @@ _ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308"
 _HATS = {"\u0302": r"\hat ", "\u0303": r"\tilde ", "\u0304": r"\bar "}
 _FUNCTIONS = {"tr": r"\operatorname{tr}", "rank": r"\operatorname{rank}", "diag": r"\operatorname{diag}", "vec": r"\operatorname{vec}"}
 _FUNCTIONS |= {"E": r"\mathbb E", "N": r"\mathcal N", "iff": r"\iff", "if": r"\text{ if }", "and": r"\text{ and }", "or": r"\text{ or }"}
-_MATH = set(_GREEK) | set(_OPERATORS) | set(_OTHER) - {"…", "′"} | set(_RAISED) | set(_LOWERED) | set("_^*ŷŵ\u0302\u0303\u0304")
+_MATH = set(_GREEK) | set(_OPERATORS) | set(_OTHER) - {"…", "′"} | set(_RAISED) | set(_LOWERED) | set("_^*")
 _NAMED = sorted(((name.text, name.latex) for name in NAMES if len(name.text) > 1), key=lambda pair: -len(pair[0]))
 
 
@@ -62,7 +62,7 @@ def _mixed(text: str) -> str:
     words = _words(text)
     for i, (before, core, after) in enumerate(words):
         start = i == 0 or words[i - 1][2].endswith((".", ":", "!", "?"))
-        article = core == "A" and start and i + 1 < len(words) and _kind(words[i + 1][1]) == "t"
+        article = core == "A" and start and not after and i + 1 < len(words) and not words[i + 1][0] and _kind(words[i + 1][1]) == "t"
         operand = bool(run) and _kind(run[-1]) == "o" and re.fullmatch(r"[A-Z]?[a-zA-Z]{1,2}", core) is not None  # y = Xw
         if not core or (_kind(core) == "t" and not operand) or article:
             close()
@@ -117,6 +117,8 @@ def _kind(word: str) -> str:
         return "o"
     if re.fullmatch(r"\d+(/\d+)?", word):
         return "d"
+    if re.search("[A-Za-z][\u0302\u0303\u0304](?![a-z])", unicodedata.normalize("NFD", word)):
+        return "m"  # ŷ, X̃, and not ã inside a word
     single = re.fullmatch(r"[A-Zb-z]'?", word) is not None
     applied = re.match(r"(tr|rank|diag|[A-Za-z])[(\[]", word) is not None
     return "m" if single or applied or any(char in _MATH for char in word) else "t"
@@ -130,6 +132,7 @@ def formula(text: str) -> str:
     text = re.sub(f"[{''.join(_RAISED)}]+", lambda m: "^{" + "".join(_RAISED[c] for c in m[0]).strip() + "}", text)
     text = re.sub(f"[{''.join(_LOWERED)}]+", lambda m: "_{" + "".join(_LOWERED[c] for c in m[0]) + "}", text)
     text = re.sub(r"(?<=[A-Za-zα-ωΑ-Ω}])\*", r"_\\star ", text)
+    text = re.sub(r"\^\(([^()]*)\)", r"^{\1}", text)
     text = re.sub(r"_([A-Za-z]{2,})", r"_{\\mathrm{\1}}", text)
     text = re.sub(r"(?<![A-Za-z\\{])(tr|rank|diag|vec|iff|if|and|or|E|N(?=\())(?![A-Za-z])", lambda m: _FUNCTIONS[m[0]] + " ", text)
     out = []

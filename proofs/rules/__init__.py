@@ -29,7 +29,19 @@ from proofs.rules.inference import Inference, Support
 
 _MODULES = (
     *(gaussian_moment, matrix_identity, rational_identity, sign_symmetry, trace_inequality, sum_of_nonnegatives, zero_product),
-    *(definiteness, inverse, rank, equivalent_relations, monotone_mean, sign, change_of_variables, specialisation, citation, logic, admitted),
+    *(
+        definiteness,
+        inverse,
+        rank,
+        equivalent_relations,
+        monotone_mean,
+        sign,
+        change_of_variables,
+        specialisation,
+        citation,
+        logic,
+        admitted,
+    ),
 )
 
 RULES: MappingProxyType[str, Callable[[Inference], Support]] = MappingProxyType(

@@ -55,7 +55,7 @@ def _conditional(step: Inference) -> Support:
     equation = of_kind(step.conclusion, Eq, "E[g | y] = h(y)")
     conditional: Any = of_kind(equation.lhs, ConditionalMean, "E[g | y] = h(y)")
     known = [part for claim in step.claims for part in conjuncts(claim)]
-    premise = next((part for part in known if isinstance(part, Eq) and isinstance(part.lhs, Mean) and part.rhs == 0), None)
+    premise: Any = next((part for part in known if isinstance(part, Eq) and isinstance(part.lhs, Mean) and part.rhs == 0), None)
     need(premise is not None, "a premise Mean((g − h(y)) f(y)) = 0 is needed.")
     _, name, *rest = step.arguments
     g, y, variables = conditional.args

@@ -1,8 +1,8 @@
 """Two relations whose gaps are proportional are equivalent.
 
 If a − b = k (c − d) with a scalar k ≠ 0 then a = b iff c = d, for scalars and for matrices alike; with k > 0 also a ≥ b iff c ≥ d, and
-a > b iff c > d. The proportion is checked in normal form, modulo known equations as in `matrix_identity`: a − b − k (c − d) = Σ_i P_i (l_i −
-r_i) Q_i. Hypotheses, in the form "if …, then the two are equivalent", are used as there. Arguments: k, then the multipliers.
+a > b iff c > d. The proportion is checked in normal form, modulo known equations as in `matrix_identity`: a − b − k (c − d) = Σ_i P_i (l_i
+− r_i) Q_i. Hypotheses, in the form "if …, then the two are equivalent", are used as there. Arguments: k, then the multipliers.
 """
 
 from __future__ import annotations
@@ -33,5 +33,6 @@ def check(step: Inference) -> Support:
         gap = minus(minus(a, b), MatMul(scale, minus(c, d)))
     else:
         gap = minus(minus(a, b), Mul(scale, minus(c, d), evaluate=False))
-    need(vanishing(algebra, gap, [multiple(equations, argument, a) for argument in multipliers]), "the gaps of the two are not proportional.")
+    multiples = [multiple(equations, argument, a) for argument in multipliers]
+    need(vanishing(algebra, gap, multiples), "the gaps of the two are not proportional.")
     return Support(algebra.licensed())

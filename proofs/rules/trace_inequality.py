@@ -35,7 +35,8 @@ def check(step: Inference) -> Support:
         need(isinstance(left, Eq) and isinstance(right, Eq) and left.rhs == 0, "both parts must be equations with 0.")
         claimed = left.lhs
         need(
-            any(algebra.same(minus(right.lhs, right.rhs), k) for k in _kernels(algebra, p, d, q)), f"{right} is not the equality case Q D P = 0."
+            any(algebra.same(minus(right.lhs, right.rhs), k) for k in _kernels(algebra, p, d, q)),
+            f"{right} is not the equality case Q D P = 0.",
         )
     need(algebra.same(claimed, trace), f"{claimed} is not the trace of P Dᵀ Q D.")
     return Support(algebra.licensed())
