@@ -185,7 +185,7 @@ def _centres(pictured: Graph) -> tuple[dict[str | Bend, tuple[float, float]], fl
         for place, height in zip(places, room[i], strict=True):
             centre[place] = (_STEP * i + _BREADTH / 2 + 0.3, top - height / 2)
             top -= height
-    return centre, _STEP * (len(columns) - 1) + _BREADTH + 0.6, tall
+    return centre, _STEP * max(len(columns) - 1, 0) + _BREADTH + 0.6, tall
 
 
 def _picture(pictured: Graph, kind: str) -> bytes:

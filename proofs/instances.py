@@ -55,6 +55,7 @@ from proofs.language import (
     PositiveSemidefinite,
     Predictor,
     Rank,
+    bound,
     conjuncts,
     nodes,
     symbols_of,
@@ -70,11 +71,11 @@ class Undecided(Exception):
 class Instance:
     """Values for symbols, and the laws of the Gaussian matrices."""
 
-    def __init__(self, values: dict[Any, Any], laws: dict[Any, Any]) -> None:
+    def __init__(self, values: dict[Any, Any], laws: dict[Any, Any], stop: float | None = None) -> None:
         self.values, self.laws = values, laws
         self._normals: list[Any] = []  # generators of the ring in which means are computed, not yet used
         self._variance: dict[int, Any] = {}
-        self._owner: dict[int, Any] = {}
+        self.stop = stop  # when to give up, on the clock of time.monotonic
 
     def holds(self, statement: Any) -> bool:
         """The truth of a statement."""
@@ -108,6 +109,8 @@ class Instance:
 
     def number(self, expr: Any) -> Any:
         """The value of a scalar: a rational, or inside a mean a polynomial in independent normals."""
+        if self.stop is not None and time.monotonic() > self.stop:
+            raise Undecided("time is up")
         if isinstance(expr, Rational):
             return QQ(int(expr.p), int(expr.q))
         if isinstance(expr, Symbol):
@@ -285,9 +288,12 @@ def _ldl(matrix: Matrix) -> tuple[Matrix, list[Any]] | None:
     return left, pivots
 
 
-def instances(given: tuple[Any, ...], *statements: Any, seed: int = 0, tries: int = 60) -> Iterator[Instance]:
-    """Instances at which the assumptions hold, small ones first; the same ones every time."""
+def instances(
+    given: tuple[Any, ...], *statements: Any, seed: int = 0, tries: int = 300, stop: float | None = None
+) -> Iterator[Instance]:
+    """Instances at which the assumptions hold, small ones first; the same ones every time, until the time to stop."""
     rng = random.Random(seed)
+    largest = 3 if any(isinstance(node, Mean) for statement in (*given, *statements) for node in nodes(statement)) else 6
     symbols = symbols_of(*given, *statements)
     scalars = [s for s in symbols.values() if isinstance(s, Symbol)]
     matrices = [s for s in symbols.values() if isinstance(s, MatrixSymbol)]
@@ -299,21 +305,24 @@ def instances(given: tuple[Any, ...], *statements: Any, seed: int = 0, tries: in
         values: dict[Any, Any] = {}
         for s in sorted(scalars, key=str):
             if s in sizes:
-                values[s] = QQ(1 + rng.randrange(3) if attempt % 3 else 1 + attempt % 2)
+                values[s] = QQ(1 + rng.randrange(largest if attempt % 10 == 9 else 3) if attempt % 3 else 1 + attempt % 2)
             elif s.is_integer:
                 values[s] = QQ(rng.randrange(1, 9))
             else:
                 low = 1 if s.is_positive else 0 if s.is_nonnegative else -3
                 values[s] = QQ(rng.randrange(low, 5), rng.randrange(1, 4))
-        instance = Instance(values, laws)
+        instance = Instance(values, laws, stop)
         for m in sorted(matrices, key=str):
             rows, cols = (int(instance.number(size)) for size in m.shape)
-            entries = [[QQ(rng.randrange(-2, 3)) for _ in range(cols)] for _ in range(rows)]
+            spread = rng.choice((1, 2, 2, 3, 3))  # a matrix of zeros satisfies many an equation
+            entries = [[QQ(rng.randrange(1 - spread, spread)) for _ in range(cols)] for _ in range(rows)]
             if m in covariances and rows == cols:
                 entries = _times(entries, [list(row) for row in zip(*entries, strict=True)])
                 if attempt % 2 == 0:
                     entries = [[entry + (i == j) for j, entry in enumerate(row)] for i, row in enumerate(entries)]
             values[m] = entries
+        if stop is not None and time.monotonic() > stop:
+            return
         try:
             for part in parts:
                 if isinstance(part, Eq) and isinstance(part.lhs, MatrixSymbol):
@@ -335,26 +344,34 @@ def _in_domain(symbol: Any, value: Any) -> bool:
     )
 
 
-def witness(claim: Any, given: tuple[Any, ...], seconds: float = 3.0) -> str | None:
-    """Numbers at which the assumptions hold and the claim does not, in words; None if none was found."""
+def witness(claim: Any, given: tuple[Any, ...], seconds: float = 1.0) -> str | None:
+    """Numbers at which the assumptions hold and a part of the claim does not, in words; None if none was found in time."""
     stop = time.monotonic() + seconds
-    for instance in instances(given, claim):
-        if time.monotonic() > stop:
-            break
-        try:
-            if not instance.holds(claim):
-                return _describe(instance, claim)
-        except Undecided:
-            continue
+    cheapest_first = sorted(conjuncts(claim), key=lambda part: sum(isinstance(node, Mean) for node in nodes(part)))
+    searches = [(part, instances((*given, *_hypotheses(part)), part, stop=stop)) for part in cheapest_first]
+    while searches and time.monotonic() < stop:
+        for part, search in list(searches):
+            instance = next(search, None)
+            if instance is None:
+                searches.remove((part, search))
+                continue
+            try:
+                if not instance.holds(part):
+                    return _describe(instance, part)
+            except Undecided:
+                continue
     return None
 
 
-def _describe(instance: Instance, claim: Any) -> str:
-    shown = [s for name, s in sorted(symbols_of(claim).items()) if s not in instance.laws]
+def _hypotheses(part: Any) -> tuple[Any, ...]:
+    return tuple(conjuncts(part.args[0])) if isinstance(part, Implication) else ()
+
+
+def _describe(instance: Instance, part: Any) -> str:
+    shown = [s for name, s in sorted(symbols_of(part).items()) if s not in bound(part)]
     text = ", ".join(f"{s} = {_text(instance.values[s])}" for s in shown)
-    sides = next(part for part in conjuncts(claim) if not instance.holds(part))
-    if isinstance(sides, Implication):
-        sides = sides.args[1]
+    instance.stop = None
+    sides = part.args[1] if isinstance(part, Implication) else part
     if isinstance(sides, Eq | Ne | Ge | Gt | Le | Lt):
         left, right = (instance.matrix(a) if getattr(a, "is_Matrix", False) else instance.number(a) for a in sides.args)
         text += f": the left side is {_text(left)}, the right side {_text(right)}"

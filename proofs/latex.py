@@ -10,9 +10,10 @@ import sympy
 from sympy import MatrixSymbol, Rational, Symbol
 
 from proofs.language import Named, NamedMatrix
-from proofs.printing.formula import ATOM, FACTORS, RELATED, Form, Script, Writer
+from proofs.printing.formula import Writer
 from proofs.printing.lines import RELATION, Line, Piece, broken, width
 from proofs.printing.names import Names
+from proofs.printing.script import ATOM, FACTORS, RELATED, Form, Script
 from theory.notation import NAMES, TABLE
 
 SYMBOLS = {entry.symbol.name: entry.latex for entry in TABLE if isinstance(entry.symbol, Symbol | MatrixSymbol)}
@@ -48,7 +49,18 @@ _SIZES = ("", r"\big", r"\Big", r"\bigg", r"\Bigg")
 # widths in hundredths of an em, measured in Computer Modern
 _WIDE = {"m": 88, "w": 75, "f": 60, "i": 35, "j": 47, "l": 32, "t": 37, "M": 108, "W": 109, "H": 92, "K": 92, "N": 92, "X": 91, "I": 52}
 _WIDE |= {"(": 39, ")": 39, "[": 28, "]": 28, ",": 28, ".": 28, "|": 28, "'": 28, "+": 78, "-": 78, "=": 78, "<": 78, ">": 78, "/": 50}
-_COMMANDS = {"quad": 100, "qquad": 200, "top": 78, "star": 50, "ell": 42, "nabla": 83, "operatorname": 17, "mathbb": 0, "mathcal": 20}
+_COMMANDS = {
+    "quad": 100,
+    "qquad": 200,
+    "omega": 66,
+    "top": 78,
+    "star": 50,
+    "ell": 42,
+    "nabla": 83,
+    "operatorname": 17,
+    "mathbb": 0,
+    "mathcal": 20,
+}
 _COMMANDS |= {"text": 0, "mathrm": 0, "hat": 0, "big": 6, "Big": 20, "bigg": 34, "Bigg": 48, "mid": 83, "cdot": 28, "neq": 78, "geq": 78}
 _COMMANDS |= {
     "leq": 78,
@@ -69,12 +81,13 @@ def ems(latex: str) -> float:
     """An estimate of the width of a formula, in ems, on the wide side.
 
     >>> round(ems("x_q^{2}"), 2)
-    1.29
+    1.42
     """
     total, scale, scales, raised = 0.0, 1.0, [1.0], False
     for command, escaped, script, brace, space, char in _TOKEN.findall(latex):
         if script:
             raised = True
+            total += 0.05  # TeX's \scriptspace
             continue
         if brace == "{":
             scales.append(scale)
@@ -92,7 +105,7 @@ def ems(latex: str) -> float:
         elif space:
             step = 0
         else:
-            step = _WIDE.get(char, 79 if char.isupper() else 53)
+            step = _WIDE.get(char, 79 if char.isupper() else 54)
         total += size * step / 100
     return total
 

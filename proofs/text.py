@@ -10,10 +10,11 @@ from sympy import Rational
 
 from proofs.kernel import Step, Theorem
 from proofs.language import All, Named, NamedMatrix
-from proofs.printing.formula import ATOM, FACTORS, RAISED, TERMS, Form, Script, Writer
+from proofs.printing.formula import Writer
 from proofs.printing.lines import Piece, broken
 from proofs.printing.names import Names, replacements
 from proofs.printing.scopes import grouped
+from proofs.printing.script import ATOM, FACTORS, RAISED, TERMS, Form, Script
 from proofs.rules.citation import FACTS
 from proofs.verdict import Verdict
 from theory.notation import NAMES
@@ -124,6 +125,8 @@ class Page:
             yield from self._heading("Assumptions")
             for fact in theorem.given:
                 yield from self._formula(self.writer.form(fact), 2)
+            if len(self.names.random) > 1:
+                yield "  the Gaussian vectors and matrices are independent"
         yield from self._heading("Claim")
         yield from self._statement(theorem.claim, 2)
         for remark in theorem.remarks:

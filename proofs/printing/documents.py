@@ -16,11 +16,12 @@ from proofs.errors import ProofError
 from proofs.kernel import Step, Theorem
 from proofs.language import All, Implication, Named, NamedMatrix, Predictor, nodes
 from proofs.latex import ABBREVIATIONS, LatexScript, display, inline, rows
-from proofs.printing.formula import RELATED, Form, Writer
+from proofs.printing.formula import Writer
 from proofs.printing.lines import RELATION, width
 from proofs.printing.names import Names, replacements
 from proofs.printing.prose import prose
 from proofs.printing.scopes import grouped
+from proofs.printing.script import RELATED, Form
 from proofs.rules import RULES
 from proofs.rules.citation import FACTS
 from proofs.verdict import Verdict
@@ -175,7 +176,8 @@ class _Page:
         ]
         text = f"Let {_listed(said)}. " if said else ""
         if self.theorem.given:
-            text += f"Suppose that {_listed([self.math(fact) for fact in self.theorem.given])}. "
+            text += f"Suppose that {_listed([self.math(fact) for fact in self.theorem.given])}"
+            text += ", the Gaussian vectors and matrices being independent. " if len(self.names.random) > 1 else ". "
         return f"{text}Then"
 
     def _kind(self, symbol: Any) -> str:

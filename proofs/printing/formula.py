@@ -6,9 +6,8 @@ beside other factors, and brackets whatever binds less tightly than its surround
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from sympy import (
     Add,
@@ -53,59 +52,11 @@ from proofs.language import (
     Rank,
 )
 from proofs.printing.lines import CONNECTIVE, PRODUCT, RELATION, SUM, Piece, deeper
-from proofs.printing.names import Names, place
-
-LOGIC, RELATED, TERMS, FACTORS, RAISED, ATOM = range(6)  # how tightly a form binds
+from proofs.printing.names import Names
+from proofs.printing.script import ATOM, FACTORS, LOGIC, RAISED, RELATED, TERMS, Form, Script
+from proofs.printing.terms import denominator, is_bilinear, is_reciprocal, order, signed, terms
 
 _RELATIONS = {Eq: "=", Ne: "≠", Ge: "≥", Gt: ">", Le: "≤"}
-
-
-class Form(NamedTuple):
-    """A formula, or a part of one: its pieces, how tightly it binds, and how tall its brackets must be."""
-
-    pieces: tuple[Piece, ...]
-    binding: int = ATOM
-    height: int = 0
-
-
-class Script(ABC):
-    """How pieces are written: LaTeX or Unicode."""
-
-    @abstractmethod
-    def piece(self, text: str) -> Piece:
-        """Something that stays on one line."""
-
-    @abstractmethod
-    def sign(self, sign: str) -> Piece:
-        """A sign between two forms, with the space around it: + − = ≠ ≥ > ≤ ⟺ ∼ · and words."""
-
-    @abstractmethod
-    def symbol(self, name: str, node: Any) -> str:
-        """A symbol or an abbreviation."""
-
-    @abstractmethod
-    def raised(self, base: str, exponent: str) -> str:
-        """A base with T, −1 or a whole number as its exponent."""
-
-    @abstractmethod
-    def number(self, value: Rational) -> Form:
-        """A number ≥ 0."""
-
-    @abstractmethod
-    def fraction(self, above: Form, below: Form) -> Form:
-        """One form over another."""
-
-    @abstractmethod
-    def brackets(self, kind: str, height: int) -> tuple[str, str]:
-        """( or [, as tall as what they hold."""
-
-    @abstractmethod
-    def function(self, name: str, subscript: Sequence[str] = ()) -> str:
-        """E, tr, rank, ∇, N, I, with a subscript."""
-
-    @abstractmethod
-    def matrix(self, rows: list[list[Form]]) -> Form:
-        """A matrix by its blocks."""
 
 
 class Writer:
@@ -171,11 +122,11 @@ class Writer:
     # sums and products
 
     def _sum(self, expr: Any) -> Form:
-        terms = [_signed(term) for term in _terms(expr)]
-        terms.insert(0, terms.pop(next((i for i, term in enumerate(terms) if not term[0]), 0)))  # begin with a plus if there is one
+        parts = [signed(term) for term in terms(expr)]
+        parts.insert(0, parts.pop(next((i for i, part in enumerate(parts) if not part[0]), 0)))  # begin with a plus if there is one
         pieces: list[Piece] = []
         height = 0
-        for i, (negative, scalars, matrices) in enumerate(terms):
+        for i, (negative, scalars, matrices) in enumerate(parts):
             form = self._product(scalars, matrices)
             if form.binding < FACTORS:
                 form = self._in_brackets(form)
@@ -188,7 +139,7 @@ class Writer:
         return Form(tuple(pieces), TERMS, height)
 
     def _term(self, expr: Any) -> Form:
-        negative, scalars, matrices = _signed(expr)
+        negative, scalars, matrices = signed(expr)
         form = self._product(scalars, matrices)
         if not negative:
             return form
@@ -198,8 +149,8 @@ class Writer:
 
     def _product(self, scalars: list[Any], matrices: list[Any]) -> Form:
         """The scalars, then the matrices in order; a product of scalars with divisors is a fraction."""
-        below = [_reciprocal(factor) for factor in scalars if _is_reciprocal(factor)]
-        above = [factor for factor in scalars if not _is_reciprocal(factor)]
+        below = [denominator(factor) for factor in scalars if is_reciprocal(factor)]
+        above = [factor for factor in scalars if not is_reciprocal(factor)]
         if below:
             number = next((factor for factor in above if isinstance(factor, Rational)), Rational(1))
             above = [factor for factor in above if not isinstance(factor, Rational)]
@@ -210,14 +161,14 @@ class Writer:
         return self._juxtaposed(above, matrices)
 
     def _juxtaposed(self, scalars: Sequence[Any], matrices: Sequence[Any]) -> Form:
-        ordered = sorted(scalars, key=_place) if all(not isinstance(s, Form) for s in scalars) else scalars
+        ordered = sorted(scalars, key=order) if all(not isinstance(s, Form) for s in scalars) else scalars
         alone = len(scalars) + len(matrices) == 1
         forms: list[Form] = []
         dots: list[bool] = []
         products = 0
         for factor in ordered:
             form = factor if isinstance(factor, Form) else self.form(factor)
-            product = _is_bilinear(factor)
+            product = is_bilinear(factor)
             if not alone and (form.binding < FACTORS or (product and matrices)):
                 form, product = self._in_brackets(form), False
             dots.append(bool(forms) and product and products > 0)
@@ -353,76 +304,6 @@ class Writer:
     def _implication(self, expr: Any) -> Form:
         first, second = self._part(expr.args[0]), self._part(expr.args[1])
         return self._joined([first, second], "⟹", CONNECTIVE, LOGIC)
-
-
-# a term is a sign, its scalar factors and its matrix factors
-Term = tuple[bool, list[Any], list[Any]]
-
-
-def _terms(expr: Any) -> Iterator[Any]:
-    """The terms of a sum, those of a sum inside it included; a number last."""
-    numbers = []
-    for term in expr.args:
-        inner = term.args[0] if _is_one_by_one(term) else term
-        if isinstance(inner, Add | MatAdd):
-            yield from _terms(inner)
-        elif isinstance(term, Rational):
-            numbers.append(term)
-        else:
-            yield term
-    yield from numbers
-
-
-def _signed(term: Any) -> Term:
-    """A term without its sign; factors 1 are dropped, and identity matrices beside other factors."""
-    number = Rational(1)
-    scalars: list[Any] = []
-    matrices: list[Any] = []
-    for factor in _factors(term):
-        if isinstance(factor, Rational):
-            number *= factor
-        else:
-            (matrices if getattr(factor, "is_Matrix", False) else scalars).append(factor)
-    kept = [matrix for matrix in matrices if not isinstance(matrix, Identity)]
-    if not kept and matrices and (matrices[0].shape[0] != 1 or not (scalars or abs(number) != 1)):
-        kept = matrices[:1]
-    if abs(number) != 1 or not (scalars or kept):
-        scalars.insert(0, abs(number))
-    return bool(number < 0), scalars, kept
-
-
-def _factors(expr: Any) -> Iterator[Any]:
-    if isinstance(expr, Mul | MatMul):
-        for factor in expr.args:
-            yield from _factors(factor)
-    else:
-        yield expr
-
-
-def _is_one_by_one(expr: Any) -> bool:
-    return isinstance(expr, Trace) and expr.args[0].shape == (1, 1)
-
-
-def _is_bilinear(expr: Any) -> bool:
-    return _is_one_by_one(expr) and isinstance(expr.args[0], MatMul)
-
-
-def _is_reciprocal(expr: Any) -> bool:
-    return isinstance(expr, Pow) and bool(expr.args[1] < 0)
-
-
-def _reciprocal(expr: Any) -> Any:
-    base, exponent = expr.args
-    return base if exponent == -1 else Pow(base, -exponent, evaluate=False)
-
-
-def _place(factor: Any) -> tuple[int, int]:
-    """Where a scalar stands in a product: numbers, symbols as in the notation table, abbreviations, functions, sums in brackets, uᵀKv."""
-    base = factor.args[0] if isinstance(factor, Pow) else factor
-    if isinstance(base, Symbol):
-        return 1, place(base)
-    kinds = ((Rational, 0), (Named, 2), (Rank, 3), (Add, 5))
-    return (6 if _is_one_by_one(base) else next((kind_place for kind, kind_place in kinds if isinstance(base, kind)), 4)), 0
 
 
 _LAYOUTS: tuple[tuple[Any, Callable[[Writer, Any], Form]], ...] = (
