@@ -71,11 +71,11 @@ class Undecided(Exception):
 class Instance:
     """Values for symbols, and the laws of the Gaussian matrices."""
 
-    def __init__(self, values: dict[Any, Any], laws: dict[Any, Any], stop: float | None = None) -> None:
+    def __init__(self, values: dict[Any, Any], laws: dict[Any, Any]) -> None:
         self.values, self.laws = values, laws
         self._normals: list[Any] = []  # generators of the ring in which means are computed, not yet used
         self._variance: dict[int, Any] = {}
-        self.stop = stop  # when to give up, on the clock of time.monotonic
+        self.stop: float | None = None  # when to give up, on the clock of time.monotonic
 
     def holds(self, statement: Any) -> bool:
         """The truth of a statement."""
@@ -288,9 +288,7 @@ def _ldl(matrix: Matrix) -> tuple[Matrix, list[Any]] | None:
     return left, pivots
 
 
-def instances(
-    given: tuple[Any, ...], *statements: Any, seed: int = 0, tries: int = 300, stop: float | None = None
-) -> Iterator[Instance]:
+def instances(given: tuple[Any, ...], *statements: Any, seed: int = 0, tries: int = 300, stop: float | None = None) -> Iterator[Instance]:
     """Instances at which the assumptions hold, small ones first; the same ones every time, until the time to stop."""
     rng = random.Random(seed)
     largest = 3 if any(isinstance(node, Mean) for statement in (*given, *statements) for node in nodes(statement)) else 6
@@ -302,6 +300,8 @@ def instances(
     laws = {part.args[0]: part for part in parts if isinstance(part, Normal)}
     covariances = {m for part in parts if isinstance(part, PositiveDefinite | PositiveSemidefinite | Normal) for m in part.args}
     for attempt in range(tries):
+        if stop is not None and time.monotonic() > stop:
+            return
         values: dict[Any, Any] = {}
         for s in sorted(scalars, key=str):
             if s in sizes:
@@ -311,7 +311,7 @@ def instances(
             else:
                 low = 1 if s.is_positive else 0 if s.is_nonnegative else -3
                 values[s] = QQ(rng.randrange(low, 5), rng.randrange(1, 4))
-        instance = Instance(values, laws, stop)
+        instance = Instance(values, laws)
         for m in sorted(matrices, key=str):
             rows, cols = (int(instance.number(size)) for size in m.shape)
             spread = rng.choice((1, 2, 2, 3, 3))  # a matrix of zeros satisfies many an equation
@@ -321,8 +321,7 @@ def instances(
                 if attempt % 2 == 0:
                     entries = [[entry + (i == j) for j, entry in enumerate(row)] for i, row in enumerate(entries)]
             values[m] = entries
-        if stop is not None and time.monotonic() > stop:
-            return
+        instance.stop = stop
         try:
             for part in parts:
                 if isinstance(part, Eq) and isinstance(part.lhs, MatrixSymbol):

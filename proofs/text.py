@@ -82,7 +82,12 @@ def spelled(name: str) -> str:
 
     >>> spelled("sigma2_t"), spelled("epsilon_q"), spelled("v_x")
     ('σ²_t', 'ε_q', 'v_x')
+    >>> spelled("x_q_tilde")
+    'x̃_q'
     """
+    if name.endswith("_tilde"):
+        plain = spelled(name.removesuffix("_tilde"))
+        return f"{plain[0]}\N{COMBINING TILDE}{plain[1:]}"
     match = re.fullmatch(r"([A-Za-z]+)(\d*)(_\w+)?", name)
     if match is None:
         return name

@@ -14,17 +14,26 @@ Term = tuple[bool, list[Any], list[Any]]
 
 
 def terms(expr: Any) -> Iterator[Any]:
-    """The terms of a sum, those of a sum inside it included; a number last."""
-    numbers = []
+    """The terms of a sum, those of a sum inside it included: n + d + 1 + σ², single symbols before products."""
+    if isinstance(expr, MatAdd):
+        yield from _flat(expr)
+    else:
+        yield from sorted(_flat(expr), key=_rank_of_term)
+
+
+def _flat(expr: Any) -> Iterator[Any]:
     for term in expr.args:
         inner = term.args[0] if is_one_by_one(term) else term
         if isinstance(inner, Add | MatAdd):
             yield from terms(inner)
-        elif isinstance(term, Rational):
-            numbers.append(term)
         else:
             yield term
-    yield from numbers
+
+
+def _rank_of_term(term: Any) -> tuple[int, int]:
+    if isinstance(term, Symbol):
+        return (0 if term.is_integer else 2), place(term)
+    return (1 if isinstance(term, Rational) else 2 if isinstance(term, Named) else 3), 0
 
 
 def signed(term: Any) -> Term:

@@ -13,7 +13,7 @@ from typing import Any
 from sympy import And, Dummy, Eq, Equivalent, Ge, Gt, Implies, Le, Lt, Ne, Not, Or
 from sympy.logic.inference import satisfiable
 
-from proofs.language import All, Any_, Equivalence, Implication
+from proofs.language import All, Any_, Equivalence, Implication, conjuncts
 from proofs.rules.inference import Inference, Support, need
 
 
@@ -26,8 +26,9 @@ def check(step: Inference) -> Support:
 def follows(conclusion: Any, facts: tuple[Any, ...]) -> bool:
     """Whether no assignment of truth values to the atoms makes the facts true and the conclusion false."""
     atoms: dict[Any, Any] = {}
-    formulas = [_formula(part, atoms) for part in facts]
-    return not satisfiable(And(*formulas, Not(_formula(conclusion, atoms))))
+    formulas = list(dict.fromkeys(_formula(part, atoms) for fact in facts for part in conjuncts(fact)))
+    wanted = [_formula(part, atoms) for part in conjuncts(conclusion)]  # one by one: the negation of a conjunction is costly
+    return not any(satisfiable(And(*formulas, Not(part))) for part in wanted if part not in formulas)
 
 
 def _formula(statement: Any, atoms: dict[Any, Any]) -> Any:

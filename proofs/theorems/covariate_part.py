@@ -49,12 +49,15 @@ def theorem() -> Theorem:
         "trace-inequality", Equivalence(equal(keys, 0), equal(A, 0)), by=(Sigma, A.T, Sigma), note="The equality case: Σ is definite."
     )
     no_values = derive(
-        "trace-inequality", Equivalence(equal(values, 0), equal(v_x, 0)), by=(Identity(1), v_x, Sigma), note="The equality case again."
+        "trace-inequality",
+        Equivalence(equal(values, 0), equal(v_x, 0)),
+        by=(Identity(1), v_x, Sigma),
+        note="The equality case: Σ is definite.",
     )
-    without_values = derive("matrix-identity", Implication(equal(v_x, 0), equal(through, 0)), note="The first term has v_x as a factor,")
-    without_keys = derive("matrix-identity", Implication(equal(A, 0), equal(through, 0)), note="and A.")
+    without_values = derive("matrix-identity", Implication(equal(v_x, 0), equal(through, 0)), note="The first term has v_x as a factor.")
+    without_keys = derive("matrix-identity", Implication(equal(A, 0), equal(through, 0)), note="The first term has A as a factor.")
     claim = Equivalence(equal(SIZE, 0), Any_(equal(v_x, 0), equal(A, 0)))
-    derive("logic", claim, parts, either, no_keys, no_values, without_values, without_keys, note="Together.")
+    derive("logic", claim, parts, either, no_keys, no_values, without_values, without_keys, note="Collect the steps.")
     return Theorem(
         label="covariate-part",
         title="When the part of the prediction without labels vanishes",

@@ -63,7 +63,7 @@ def theorem() -> Theorem:
         for symbol, name in ((v_y, "v_y"), (c, "c"))
     ]
     claim = Equivalence(equal(SIZE, 0), All(Any_(equal(v_x, 0), equal(A, 0)), Any_(equal(v_y, 0), equal(c, 0))))
-    derive("logic", claim, both, either, no_labels, *same, covariate_part.theorem(), note="Together.")
+    derive("logic", claim, both, either, no_labels, *same, covariate_part.theorem(), note="Collect the steps.")
     return Theorem(
         label="even-part",
         title="When the part of the prediction even in the labels vanishes",

@@ -48,7 +48,7 @@ def in_keys(step: Any) -> Any:
 def theorem() -> Theorem:
     """The theorem."""
     derive = Derivation()
-    tau, G, H, best, least = OPTIMUM
+    _, G, H, best, least = OPTIMUM
     odd = one_step(STEP)
     even_size, odd_loss = even_part.SIZE, loss_of_step(STEP)
 
@@ -78,7 +78,7 @@ def theorem() -> Theorem:
     )
     exists = derive("logic", Invertible(H), step_loss, note="In particular H is invertible, so that B* exists.")
     square = Trace(G * (STEP - best) * Sigma * Transpose(STEP - best))
-    completed = derive("logic", equal(odd_loss, least + n * square), step_loss, note="Its completed square.")
+    completed = derive("logic", equal(odd_loss, least + n * square), step_loss, note="The loss of the step B as a completed square.")
     excess = derive(
         "matrix-identity",
         equal(LOSS, least + even_size + n * square),
@@ -132,10 +132,10 @@ def theorem() -> Theorem:
     cases = [
         derive("equivalent-relations", Implication(hypothesis, Equivalence(equal(STEP, best), relation)), exists, by=(factor,), note=note)
         for hypothesis, relation, factor, note in (
-            (All(equal(v_x, 0), equal(v_y, 0)), equal(best, 0), -1, "Without values B is 0,"),
-            (All(equal(A, 0), equal(c, 0)), equal(best, 0), -1, "and without keys;"),
-            (equal(v_x, 0), equal(v_y * A, best), 1, "with v_x = 0 it is v_y A,"),
-            (equal(A, 0), equal(v_x * c.T, best), 1, "and with A = 0 it is v_x cᵀ."),
+            (All(equal(v_x, 0), equal(v_y, 0)), equal(best, 0), -1, "Without values B is 0."),
+            (All(equal(A, 0), equal(c, 0)), equal(best, 0), -1, "Without keys B is 0."),
+            (equal(v_x, 0), equal(v_y * A, best), 1, "With v_x = 0 the step is v_y A."),
+            (equal(A, 0), equal(v_x * c.T, best), 1, "With A = 0 the step is v_x cᵀ."),
         )
     ]
     families = derive(
@@ -159,10 +159,14 @@ def theorem() -> Theorem:
         Implication(equal(nothing, best), at_most(Rank(W), 1)),
         exists,
         by=(Inverse(H), W, Identity(d)),
-        note="The same for B* = 0,",
+        note="The same bound where the product is 0.",
     )
     as_zero = derive(
-        "equivalent-relations", Equivalence(equal(nothing, best), equal(best, 0)), exists, by=(-1,), note="written as a product with 0."
+        "equivalent-relations",
+        Equivalence(equal(nothing, best), equal(best, 0)),
+        exists,
+        by=(-1,),
+        note="The product with 0 is B* only for B* = 0.",
     )
     unique = derive(
         "logic",
@@ -191,6 +195,7 @@ def theorem() -> Theorem:
         note="So there the second family is not empty.",
     )
     claim = All(
+        parts.conclusion,
         split.conclusion,
         completed.conclusion,
         at_least(LOSS, least),
@@ -201,13 +206,19 @@ def theorem() -> Theorem:
         unique.conclusion,
         second.conclusion,
     )
-    derive("logic", claim, split, completed, bound, set_of_all, attained, implements, families, unique, second, note="Together.")
+    shown = (parts, split, completed, bound, set_of_all, attained, implements, families, unique, second)
+    derive("logic", claim, *shown, note="Collect the steps.")
     return Theorem(
         label="general-gaussian",
         title="All global minimisers for Gaussian covariates and a linear response",
         source="derived here; contains Theorems 1 and 2 of Mahankali, Hashimoto, Ma, arXiv 2307.03576",
         statement=Statement(claim, GAUSSIAN),
         steps=derive.steps,
+        remarks=(
+            "Where τ = 0, which means W = 0 and σ² = 0, every label is 0: see the theorem no-signal.",
+            "The rank of W decides: for rank two or more the minimiser is unique up to the scale (v, M) → (s v, M / s) and the last column "
+            "of M, which never acts; for rank one there is a second family; for W = 0 predicting 0 is optimal.",
+        ),
     )
 
 
@@ -215,7 +226,9 @@ def _attained(derive: Derivation, minimal: Any, set_of_all: Step, exists: Step) 
     """The minimum is reached by the layer with v = (0, 1) and A = B*."""
     best = OPTIMUM.step
     chosen = All(equal(v_x, 0), equal(c, 0), equal(v_y, 1), equal(A, best))
-    reached = derive("matrix-identity", Implication(chosen, equal(STEP, best)), exists, note="With v = (0, 1), A = B* and c = 0 the layer has B = B*.")
+    reached = derive(
+        "matrix-identity", Implication(chosen, equal(STEP, best)), exists, note="With v = (0, 1), A = B* and c = 0 the layer has B = B*."
+    )
     return derive("logic", Implication(chosen, minimal), set_of_all, reached, note="So the minimum is attained.")
 
 
@@ -236,7 +249,7 @@ def _implements(derive: Derivation, minimal: Any, set_of_all: Step, exists: Step
         Implication(equal(STEP, best), Equivalence(equal(PREDICTION, one_step(STEP)), equal(PREDICTION, one_step(best)))),
         exists,
         by=(1, (0, -x_q * LABEL.T * X)),
-        note="With B = B*",
+        note="Where B = B*, one step with B is one step with B*.",
     )
     return derive(
         "logic",
@@ -244,5 +257,5 @@ def _implements(derive: Derivation, minimal: Any, set_of_all: Step, exists: Step
         set_of_all,
         *cases,
         exchanged,
-        note="every minimiser takes one step with B*.",
+        note="So every minimiser takes one step with B*, on every prompt.",
     )

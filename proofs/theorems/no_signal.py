@@ -34,10 +34,10 @@ def theorem() -> Theorem:
         All(at_least(LOSS, 0), Equivalence(equal(LOSS, 0), equal(size, 0))),
         left,
         by=((Integer(1), size),),
-        note="A mean square.",
+        note="A mean square is at least 0.",
     )
     claim = All(at_least(LOSS, 0), Equivalence(equal(LOSS, 0), Any_(equal(v_x, 0), equal(A, 0))))
-    derive("logic", claim, bound, covariate_part.theorem(), note="Together.")
+    derive("logic", claim, bound, covariate_part.theorem(), note="Collect the steps.")
     return Theorem(
         label="no-signal",
         title="All global minimisers where every label is 0",

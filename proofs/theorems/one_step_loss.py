@@ -71,8 +71,14 @@ def theorem() -> Theorem:
         by=((n, square),),
         note="So L* is the minimum.",
     )
-    claim = All(definite.conclusion, invertible.conclusion, completed.conclusion, at_least(loss, least), Equivalence(equal(loss, least), equal(B, best)))
-    derive("logic", claim, definite, invertible, completed, minimum, zero, note="Together.")
+    claim = All(
+        definite.conclusion,
+        invertible.conclusion,
+        completed.conclusion,
+        at_least(loss, least),
+        Equivalence(equal(loss, least), equal(B, best)),
+    )
+    derive("logic", claim, definite, invertible, completed, minimum, zero, note="Collect the steps.")
     return Theorem(
         label="one-step-loss",
         title="The loss of one preconditioned step",

@@ -34,7 +34,7 @@ def tokens(labels: Any) -> Any:
 
 def layer(labels: Any, query: Any) -> Any:
     """hᵀ W_V ZᵀZ W_Kᵀ W_Q z_q"""
-    Z = NamedMatrix("Z", tokens(labels)) if labels == y else tokens(labels)
+    Z = NamedMatrix("Z" if labels == y else "Z_0", tokens(labels))
     return Trace(h.T * W_V * Z.T * Z * W_K.T * query * z_q)
 
 
@@ -59,7 +59,7 @@ def theorem() -> Theorem:
         "citation",
         equal(gradient(start), -X.T * y),
         by=("gradient", delta, Rational(1, 2) * X.T * X),
-        note="The same at 0.",
+        note="Its gradient at 0.",
     )
     plain = derive(
         "matrix-identity",
@@ -83,7 +83,7 @@ def theorem() -> Theorem:
         note="Fed with the residuals of u₀, it is the step from u₀.",
     )
     claim = All(plain.conclusion, preconditioned.conclusion, anywhere.conclusion)
-    derive("logic", claim, plain, preconditioned, anywhere, note="All three together.")
+    derive("logic", claim, plain, preconditioned, anywhere, note="Collect the steps.")
     return Theorem(
         label="one-step-of-gradient-descent",
         title="One layer of linear self-attention can take one step of gradient descent",

@@ -49,7 +49,7 @@ def theorem() -> Theorem:
         by=((W, Inverse(Sigma)),),
         note="The correlation of the ridge estimate with Xᵀy, for W = Σ⁻¹.",
     )
-    top = derive("matrix-identity", equal(numerator, n * d), ridge, definite, by=((0, 1),), note="Its trace is that of the identity.")
+    top = derive("matrix-identity", equal(numerator, n * d), ridge, definite, by=((0, 1),), note="The trace of Σ Σ⁻¹ is d.")
     bottom = derive(
         "gaussian-moment", equal(denominator, n * d * (n + d + 1 + sigma2)), note="The mean squared length of Xᵀy in the metric of Σ⁻¹."
     )
@@ -64,10 +64,10 @@ def theorem() -> Theorem:
         positive,
         definite,
         by=((0, -1 / denominator), (1, 1 / (denominator * (n + d + 1 + sigma2)))),
-        note="Their ratio.",
+        note="Divide.",
     )
     claim = All(positive.conclusion, ratio.conclusion)
-    derive("logic", claim, positive, ratio, note="Together.")
+    derive("logic", claim, positive, ratio, note="Collect the steps.")
     return Theorem(
         label="paper-step-size",
         title="The step size as a ratio of expectations with the ridge estimate",

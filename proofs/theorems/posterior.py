@@ -44,17 +44,17 @@ def theorem() -> Theorem:
             (
                 equal(sigma2 * R + gain * variance * gain.T, W),
                 ((0, -1, X.T * X * R), (0, -1, Identity(d), "T")),
-                "The covariance of r + R Xᵀỹ is that of w,",
+                "The covariance of r + R Xᵀỹ is that of w.",
             ),
             (
                 equal(gain * variance * rest.T - sigma2 * R * X.T, 0),
                 ((0, Identity(d), X.T, "T"), (0, -1, X.T * rest)),
-                "that with the residual ỹ − X(r + R Xᵀỹ) is 0,",
+                "The covariance of r + R Xᵀỹ with the residual ỹ − X(r + R Xᵀỹ) is 0.",
             ),
             (
                 equal(rest * variance * rest.T + sigma2 * X * R * X.T, sigma2 * Identity(n)),
                 ((0, X, X.T * rest),),
-                "and that of the residual is that of ε.",
+                "The covariance of the residual is that of ε.",
             ),
         )
     ]
@@ -77,7 +77,7 @@ def theorem() -> Theorem:
         (r, eps_q),
     )
     claim = All(orthogonal.conclusion, uncorrelated.conclusion)
-    derive("logic", claim, orthogonal, uncorrelated, note="Together.")
+    derive("logic", claim, orthogonal, uncorrelated, note="Collect the steps.")
     return Theorem(
         label="posterior",
         title="The error of the ridge estimate is orthogonal to every function of the context",
@@ -99,6 +99,4 @@ def _orthogonal(
         note="Put w = r + R Xᵀỹ and ε = ỹ − Xw: jointly Gaussian with the same covariances, and y becomes ỹ.",
     )
     vanishes = derive("sign-symmetry", equal(changed, 0), by=flipped, note="The deviation is independent of ỹ and symmetric.")
-    return derive("matrix-identity", equal(mean, 0), exchanged, vanishes, by=((0, 1), (1, 1)), note="Hence")
-
-
+    return derive("matrix-identity", equal(mean, 0), exchanged, vanishes, by=((0, 1), (1, 1)), note="So the mean on the left vanishes too.")

@@ -1,4 +1,4 @@
-"""Theorem 2 of the paper: covariates N(0, Σ), task vector N(0, Σ⁻¹). The global minimiser is one step of preconditioned gradient descent."""
+"""Theorem 2 of the paper: covariates N(0, Σ), task vector N(0, Σ⁻¹). The minimiser is one step of preconditioned gradient descent."""
 
 from __future__ import annotations
 

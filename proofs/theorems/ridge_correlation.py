@@ -35,9 +35,11 @@ def theorem() -> Theorem:
         equal(CORRELATION, Mean(inner, X)),
         definite,
         by=("fubini",),
-        note="First the mean over the task and the noise.",
+        note="Take the mean over the task and the noise first.",
     )
-    cancels = derive("inverse", equal(MatMul(PRECISION, resolvent), Identity(d)), definite, by=(PRECISION,), note="The definition of the inverse.")
+    cancels = derive(
+        "inverse", equal(MatMul(PRECISION, resolvent), Identity(d)), definite, by=(PRECISION,), note="The definition of the inverse."
+    )
     given_covariates = derive(
         "gaussian-moment",
         equal(inner, Trace(resolvent * X.T * X * W * PRECISION)),
@@ -53,10 +55,12 @@ def theorem() -> Theorem:
         by=((0, 1), (1, 1, X.T * X * W)),
         note="The resolvent cancels.",
     )
-    averaged = derive("monotone-mean", equal(Mean(inner, X), Mean(Trace(X.T * X * W), X)), simple, definite, note="Average over the covariates,")
-    moment = derive("gaussian-moment", equal(Mean(Trace(X.T * X * W), X), n * Trace(Sigma * W)), note="which have second moment nΣ.")
+    averaged = derive(
+        "monotone-mean", equal(Mean(inner, X), Mean(Trace(X.T * X * W), X)), simple, definite, note="Average over the covariates."
+    )
+    moment = derive("gaussian-moment", equal(Mean(Trace(X.T * X * W), X), n * Trace(Sigma * W)), note="XᵀX has mean nΣ.")
     claim = equal(CORRELATION, n * Trace(Sigma * W))
-    derive("matrix-identity", claim, nested, averaged, moment, definite, by=((0, 1), (1, 1), (2, 1)), note="Together.")
+    derive("matrix-identity", claim, nested, averaged, moment, definite, by=((0, 1), (1, 1), (2, 1)), note="Collect the steps.")
     return Theorem(
         label="ridge-correlation",
         title="How the ridge estimate correlates with one gradient",
@@ -73,5 +77,3 @@ def theorem() -> Theorem:
         ),
         steps=derive.steps,
     )
-
-

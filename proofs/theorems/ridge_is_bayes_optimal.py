@@ -46,7 +46,9 @@ def theorem() -> Theorem:
         note="The ridge estimate minimises the penalised squared error: complete the square in u.",
     )
     source = posterior.theorem()
-    orthogonal = derive("specialisation", source.claim, source, note="The error of the ridge estimate is orthogonal to every function of the context.")
+    orthogonal = derive(
+        "specialisation", source.claim, source, note="The error of the ridge estimate is orthogonal to every function of the context."
+    )
     conditional = derive(
         "citation",
         equal(ConditionalMean(Trace(x_q.T * w), LABEL, w, eps), ESTIMATE),
@@ -68,12 +70,16 @@ def theorem() -> Theorem:
         All(at_least(other, best), Equivalence(equal(other, best), equal(gap, 0))),
         split,
         by=((Integer(1), gap),),
-        note="So no predictor has smaller risk,",
+        note="So no predictor has smaller risk.",
     )
     value = derive(
         "gaussian-moment",
-        equal(best, Trace(x_q.T * (Identity(d) - R * X.T * X) * W * (Identity(d) - X.T * X * R) * x_q)
-              + sigma2 * Trace(x_q.T * R * X.T * X * R * x_q) + sigma2),
+        equal(
+            best,
+            Trace(x_q.T * (Identity(d) - R * X.T * X) * W * (Identity(d) - X.T * X * R) * x_q)
+            + sigma2 * Trace(x_q.T * R * X.T * X * R * x_q)
+            + sigma2,
+        ),
         note="The Bayes risk: what the prior and the noise leave.",
     )
     shrinks = derive(
@@ -81,7 +87,7 @@ def theorem() -> Theorem:
         equal(W - W * X.T * X * R, sigma2 * R),
         cancels,
         by=((0, -W, Identity(d)),),
-        note="W XᵀX R is W − σ²R,",
+        note="By the definition of the resolvent.",
     )
     bayes = derive(
         "matrix-identity",
@@ -89,7 +95,7 @@ def theorem() -> Theorem:
         value,
         shrinks,
         by=((0, 1), (1, x_q * x_q.T * (Identity(d) - R * X.T * X))),
-        note="so that the Bayes risk is the noise and σ² times a quadratic form of the resolvent.",
+        note="The Bayes risk is the noise, and σ² times a quadratic form of the resolvent.",
     )
     # on average over the covariates
     averaged = derive(
@@ -110,12 +116,12 @@ def theorem() -> Theorem:
         Equivalence(overall, averaged.conclusion),
         *whole,
         by=(1, (0, 1), (1, -1)),
-        note="The two inequalities are one:",
+        note="The inequality between the iterated means is that between the risks over prompts.",
     )
-    everywhere = derive("logic", overall, averaged, same, note="no predictor has smaller risk over prompts either.")
+    everywhere = derive("logic", overall, averaged, same, note="So no predictor has smaller risk over prompts either.")
     parts = (smallest, conditional, split, bound, bayes, everywhere)
     claim = All(*(part for step in parts for part in (step.conclusion.args if isinstance(step.conclusion, All) else (step.conclusion,))))
-    derive("logic", claim, *parts, note="Together.")
+    derive("logic", claim, *parts, note="Collect the steps.")
     return Theorem(
         label="ridge-is-bayes-optimal",
         title="The ridge estimate is Bayes optimal",

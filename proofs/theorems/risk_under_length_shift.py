@@ -48,7 +48,7 @@ def theorem() -> Theorem:
         note="Complete the square about the optimal step size of the test setting.",
     )
     claim = All(quadratic.conclusion, completed.conclusion)
-    derive("logic", claim, quadratic, completed, note="Together.")
+    derive("logic", claim, quadratic, completed, note="Collect the steps.")
     return Theorem(
         label="risk-under-length-shift",
         title="The risk of the trained predictor under another length and noise",
@@ -56,5 +56,3 @@ def theorem() -> Theorem:
         statement=Statement(claim, tuple(at_test(fact) for fact in laws(Identity(d), Identity(d)))),
         steps=derive.steps,
     )
-
-

@@ -56,9 +56,9 @@ def theorem() -> Theorem:
         "definiteness",
         PositiveDefinite(TRAINED.moment),
         by=((n + 1, Sigma, W), (TRAINED.tau, Identity(d), Sigma)),
-        note="In the training setting G is definite,",
+        note="In the training setting G is definite, because τ > 0 and Σ ≻ 0.",
     )
-    exists = derive("definiteness", Invertible(TRAINED.system), definite, by=(Sigma,), note="so H is invertible and B* exists.")
+    exists = derive("definiteness", Invertible(TRAINED.system), definite, by=(Sigma,), note="ΣH = G, so H is invertible and B* exists.")
     quadratic = derive(
         "gaussian-moment",
         equal(RISK, n_test * Trace(G * step * Sigma_test * step.T) - 2 * n_test * Trace(step * Sigma_test * W_test * Sigma_test) + tau),
@@ -77,7 +77,9 @@ def theorem() -> Theorem:
     completed = equal(RISK, least + n_test * square)
     exact = Equivalence(equal(RISK, least), equal(step, best))
     claim = All(quadratic.conclusion, completed, at_least(RISK, least), exact)
-    derive("logic", claim, quadratic, special, note="So the excess is a mean square, 0 only where both settings have the same optimal step.")
+    derive(
+        "logic", claim, quadratic, special, note="So the excess is a mean square, 0 only where both settings have the same optimal step."
+    )
     return Theorem(
         label="risk-under-shift",
         title="The risk of the trained predictor under another length, noise, covariance and prior",

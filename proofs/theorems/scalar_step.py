@@ -46,24 +46,30 @@ def theorem(label: str, title: str, source: str, covariance: Any, prior: Any) ->
         "definiteness",
         PositiveDefinite(there.system),
         by=((n + 1 + there.tau, Identity(d), Identity(d)),),
-        note="Here H is a multiple of the identity,",
+        note="Here H is a positive multiple of the identity.",
     )
-    best = derive("matrix-identity", equal(there.step, step), definite, note="so the optimal step is a multiple of Σ⁻¹.")
-    minimum = derive("matrix-identity", equal(there.loss, least), definite, note="The minimum.")
+    best = derive(
+        "matrix-identity", equal(there.step, step), definite, note="So the optimal step is η times the covariance of the task vector."
+    )
+    minimum = derive("matrix-identity", equal(there.loss, least), definite, note="The minimum in closed form.")
     same = [
-        derive("equivalent-relations", Equivalence(*pair), best, minimum, definite, by=(1, *multipliers), note=note)
-        for pair, multipliers, note in (
-            ((equal(LOSS, there.loss), equal(LOSS, least)), (), "Written with the closed forms: the minimum,"),
-            ((at_least(LOSS, there.loss), at_least(LOSS, least)), (), "that it is one,"),
-            ((equal(v_y * A, there.step), equal(v_y * A, step)), (), "the first family,"),
-            ((equal(v_x * c.T, there.step), equal(v_x * c.T, step)), (), "the second family,"),
-            ((equal(PREDICTION, one_step(there.step)), equal(PREDICTION, one_step(step))), (), "and the prediction."),
+        derive("equivalent-relations", Equivalence(*pair), best, minimum, definite, by=(1,), note=note)
+        for pair, note in (
+            ((equal(LOSS, there.loss), equal(LOSS, least)), 'The closed form of the minimum, put into "is the minimum".'),
+            ((at_least(LOSS, there.loss), at_least(LOSS, least)), 'The same in "is at least the minimum".'),
+            ((equal(v_y * A, there.step), equal(v_y * A, step)), "The closed form of the step, put into the first family."),
+            ((equal(v_x * c.T, there.step), equal(v_x * c.T, step)), "The same in the second family."),
+            ((equal(PREDICTION, one_step(there.step)), equal(PREDICTION, one_step(step))), "The same in the prediction."),
         )
     ]
-    something = derive("sign", different(prior, 0), note="The task is not 0.")
-    bound = derive("logic", at_least(LOSS, least), general, *same, note="So this is the minimum,")
+    something = derive("sign", different(prior, 0), note="The covariance of the task vector is definite, so it is not 0.")
+    bound = derive("logic", at_least(LOSS, least), general, *same, note="So no layer has a smaller loss.")
     implements = derive(
-        "logic", Implication(equal(LOSS, least), equal(PREDICTION, one_step(step))), general, *same, note="every minimiser takes this step,"
+        "logic",
+        Implication(equal(LOSS, least), equal(PREDICTION, one_step(step))),
+        general,
+        *same,
+        note="Every minimiser takes one step with this step size, on every prompt.",
     )
     families = derive(
         "logic",
@@ -71,14 +77,14 @@ def theorem(label: str, title: str, source: str, covariance: Any, prior: Any) ->
         general,
         something,
         *same,
-        note="and there are two families.",
+        note="There are two families of minimisers.",
     )
     attained = _attained(derive, step, least, families)
     thin = derive(
         "rank",
         Implication(equal(v_x * c.T, step), at_most(d, 1)),
         by=(step, Identity(d), Identity(d)),
-        note="A column times a row is a multiple of Σ⁻¹ in one dimension only.",
+        note="A column times a row has rank at most one, so it is invertible in one dimension only.",
     )
     unique = derive(
         "logic",
@@ -91,8 +97,13 @@ def theorem(label: str, title: str, source: str, covariance: Any, prior: Any) ->
     ratio = _ratio(derive, covariance)
     parts = (bound, attained, implements, families, unique, second, ratio)
     claim = All(*(part.conclusion for part in parts))
-    derive("logic", claim, *parts, note="Together.")
-    return Theorem(label, title, source, Statement(claim, _assumptions(covariance, prior)), derive.steps)
+    derive("logic", claim, *parts, note="Collect the steps.")
+    remarks = (
+        "In sums, yᵀX x_q is Σ_i y_i x_i·x_q: the prediction after one step of gradient descent from 0 on the least-squares objective.",
+        "The minimiser is unique up to the scale (v, M) → (s v, M / s) and the last column of M, which never acts, if d ≥ 2. "
+        "In one dimension it is not: there is a second family, in which the labels enter through the keys.",
+    )
+    return Theorem(label, title, source, Statement(claim, _assumptions(covariance, prior)), derive.steps, remarks)
 
 
 def _assumptions(covariance: Any, prior: Any) -> tuple[Any, ...]:
@@ -103,8 +114,10 @@ def _assumptions(covariance: Any, prior: Any) -> tuple[Any, ...]:
 def _attained(derive: Derivation, step: Any, least: Any, families: Step) -> Step:
     """The minimum is reached by the layer with v = (0, 1) and A = η Σ⁻¹."""
     chosen = All(equal(v_x, 0), equal(c, 0), equal(v_y, 1), equal(A, step))
-    reached = derive("matrix-identity", Implication(chosen, equal(v_y * A, step)), note="The layer with v = (0, 1), c = 0 and this step")
-    return derive("logic", Implication(chosen, equal(LOSS, least)), families, reached, note="attains the minimum.")
+    reached = derive(
+        "matrix-identity", Implication(chosen, equal(v_y * A, step)), note="With v_y = 1 the first family has A equal to the step."
+    )
+    return derive("logic", Implication(chosen, equal(LOSS, least)), families, reached, note="So the minimum is attained.")
 
 
 def _second(derive: Derivation, metric: Any, step: Any, least: Any, families: Step) -> Step:
@@ -114,14 +127,14 @@ def _second(derive: Derivation, metric: Any, step: Any, least: Any, families: St
         "matrix-identity",
         Implication(direction, equal(v_x * c.T, step)),
         by=((0, STEP_SIZE * Identity(d)),),
-        note="Where Σ⁻¹ is a column times a row, which means d = 1,",
+        note="Where the covariance of the task vector is a column times a row, which means d = 1, so is the step.",
     )
     return derive(
         "logic",
         Implication(All(*direction.args, equal(A, 0), equal(v_y, 0)), equal(LOSS, least)),
         families,
         outer,
-        note="the second family is not empty.",
+        note="So there the second family is not empty.",
     )
 
 
@@ -139,7 +152,9 @@ def _ratio(derive: Derivation, covariance: Any) -> Step:
     numerator, denominator = correlation(covariance), length(covariance)
     clean = more_than(denominator, 0), equal(STEP_SIZE, numerator / denominator)
     same = [
-        derive("equivalent-relations", Implication(hypothesis, Equivalence(old, new)), by=(1,), note="Without the identity matrices:")
+        derive(
+            "equivalent-relations", Implication(hypothesis, Equivalence(old, new)), by=(1,), note="The identity matrices change nothing."
+        )
         for hypothesis, old, new in zip((noisy, All(noisy, *known.args[:1], clean[0])), known.args, clean, strict=True)
     ]
-    return derive("logic", Implication(noisy, All(*clean)), special, *same, note="the paper's ratio.")
+    return derive("logic", Implication(noisy, All(*clean)), special, *same, note="So the step size is the paper's ratio.")

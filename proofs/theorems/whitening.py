@@ -7,13 +7,12 @@ paper's Theorem 2 is its Theorem 1 in other coordinates.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from sympy import Identity, Inverse, Trace, Transpose
 
 from proofs.derivation import Derivation
 from proofs.kernel import Statement, Theorem
-from proofs.language import All, Implication, Invertible, Mean, Normal, equal, replaced
+from proofs.language import All, Implication, Invertible, Mean, Named, Normal, equal, replaced
 from proofs.theorems.vocabulary import laws
 from theory.bilinear import BilinearForm
 from theory.loss import QUERY_LABEL, prediction
@@ -27,33 +26,29 @@ WHITENED = {v_x: T.T * v_x, A: T.T * A * T, c: T.T * c}
 def theorem() -> Theorem:
     """The theorem."""
     derive = Derivation()
-    back = Transpose(Inverse(T))
-    whitened = replaced(ERROR, {X: X_tilde, w: w_tilde, x_q: x_q_tilde, **WHITENED})
     rest = [eps, eps_q]
-    start = Mean(ERROR**2, X, w, x_q, *rest)
+    whitened = Named("e_tilde", replaced(ERROR, {X: X_tilde, w: w_tilde, x_q: x_q_tilde, **WHITENED}))
     moves = (
-        (X, X_tilde * T.T, (X_tilde, w, x_q), "The rows of X̃ Tᵀ have covariance TTᵀ."),
-        (x_q, T * x_q_tilde, (X_tilde, w, x_q_tilde), "So has T x̃_q."),
-        (w, back * w_tilde, (X_tilde, w_tilde, x_q_tilde), "And T⁻ᵀ w̃ has covariance W."),
+        ("e_1", X, X_tilde * T.T, (X_tilde, w, x_q), "Put X = X̃Tᵀ: its rows have covariance TTᵀ."),
+        ("e_2", x_q, T * x_q_tilde, (X_tilde, w, x_q_tilde), "Put x_q = T x̃_q, which has covariance TTᵀ too."),
+        ("e_3", w, Transpose(Inverse(T)) * w_tilde, (X_tilde, w_tilde, x_q_tilde), "Put w = T⁻ᵀ w̃, which has covariance W."),
     )
-    current: Any = start
+    error = Named("e", ERROR)
+    losses = [Mean(error**2, X, w, x_q, *rest)]
     equations = []
-    for symbol, value, variables, note in moves:
-        moved = Mean(replaced(current.args[0], {symbol: value}), *variables, *rest)
-        equations.append(derive("change-of-variables", equal(current, moved), by=((symbol, value),), note=note))
-        current = moved
-    same = derive(
-        "matrix-identity",
-        equal(current, Mean(whitened**2, X_tilde, w_tilde, x_q_tilde, *rest)),
-        note="In these variables the layer is one with whitened parameters.",
-    )
+    for name, symbol, value, variables, note in moves:
+        error = Named(name, replaced(error.args[1], {symbol: value}))
+        losses.append(Mean(error**2, *variables, *rest))
+        equations.append(derive("change-of-variables", equal(*losses[-2:]), by=((symbol, value),), note=note))
+    losses.append(Mean(whitened**2, X_tilde, w_tilde, x_q_tilde, *rest))
+    same = derive("matrix-identity", equal(*losses[-2:]), note="In these variables the layer is one with whitened parameters.")
     loss = derive(
         "matrix-identity",
-        equal(start, same.conclusion.rhs),
+        equal(losses[0], losses[-1]),
         *equations,
         same,
         by=tuple((i, 1) for i in range(4)),
-        note="The two losses are equal.",
+        note="So the two losses are equal.",
     )
     prior = derive(
         "matrix-identity",
@@ -61,7 +56,7 @@ def theorem() -> Theorem:
         note="For W = Σ⁻¹ the whitened prior is the identity.",
     )
     claim = All(loss.conclusion, prior.conclusion)
-    derive("logic", claim, loss, prior, note="Together.")
+    derive("logic", claim, loss, prior, note="Collect the steps.")
     standard = (Normal(X_tilde, Identity(n), Identity(d)), Normal(w_tilde, T.T * W * T), Normal(x_q_tilde, Identity(d)))
     return Theorem(
         label="whitening",

@@ -41,6 +41,7 @@ from theory.notation import (
 
 UNIT = Identity(d)
 ETA = STEP_SIZE.args[1]
+RESIDUAL = y - X * u_0
 RATE = Symbol("eta", real=True)
 sigma = Symbol("sigma", nonnegative=True)
 SYSTEM, TAU = OPTIMUM.system.args[1], OPTIMUM.tau.args[1]
@@ -111,7 +112,7 @@ FALSE = {
         "ascent": lambda theorem: theorem.restate(claim=replaced(theorem.claim, {-RATE: RATE})),
         "ℓ without ½": {Rational(1, 2): Rational(1)},
         "P not transposed": {P.T: P},
-        "residuals with the wrong sign": {-X * u_0 + y: X * u_0 + y},
+        "residuals with the wrong sign": {RESIDUAL: X * u_0 + y},
         "step from another point": {x_q.T * u_0: 2 * x_q.T * u_0},
     },
     "ridge-is-bayes-optimal": {

@@ -99,7 +99,7 @@ FORMULAS = [
     (sigma2**2, r"\sigma^{4}", "σ⁴"),
     (Rational(1, 2) * eta, r"\tfrac{1}{2}\eta", "½ η"),
     (Rational(2, 3) * eta, r"\tfrac{2}{3}\eta", "(2/3) η"),
-    (n / (n + d), r"\frac{n}{d+n}", "n / (d + n)"),
+    (n / (n + d), r"\frac{n}{n+d}", "n / (n + d)"),
     (Mul(Pow(n, -1), sigma2), r"\frac{\sigma^2}{n}", "σ² / n"),
     (MatMul(1 / n, Sigma), r"\frac{1}{n}\Sigma", "(1 / n) Σ"),
     (Inverse(MatAdd(Sigma, W)), r"(\Sigma+W)^{-1}", "(Σ + W)⁻¹"),
