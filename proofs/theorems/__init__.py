@@ -37,7 +37,7 @@ def load(label: str) -> Theorem:
     'One layer of linear self-attention can take one step of gradient descent'
     """
     if label not in LABELS:
-        near = get_close_matches(str(label), LABELS, n=1, cutoff=0.0)
+        near = get_close_matches(str(label), LABELS, n=1, cutoff=0)
         raise LabelError(f"there is no theorem {label!r}; did you mean {near[0]}? `python -m proofs list` shows them all.")
     theorem: Theorem = import_module(f"proofs.theorems.{label.replace('-', '_')}").theorem()
     return theorem

@@ -16,6 +16,7 @@ from proofs.errors import LabelError, ProofError
 from proofs.instances import Undecided, instances
 from proofs.kernel import check, check_each
 from proofs.language import Implication, Invertible, Mean, Normal, PositiveDefinite, PositiveSemidefinite, conjuncts, more_than, nodes
+from proofs.rules.citation import FACTS
 from proofs.theorems import LABELS, load
 from proofs.theorems.posterior import PRECISION
 from proofs.theorems.risk_under_shift import SHIFT, TEST, TRAINED
@@ -187,6 +188,10 @@ def test_nothing_that_checks_a_proof_simplifies_or_computes_with_floats():
             imported = node.module if isinstance(node, ast.ImportFrom) else node.names[0].name if isinstance(node, ast.Import) else ""
             assert imported not in ("random", "numpy", "mpmath", "math"), (path.name, node.lineno)
             assert not isinstance(node, ast.Constant) or type(node.value) is not float, (path.name, node.lineno)
+
+
+def test_the_facts_that_may_be_cited():
+    assert set(FACTS) == {"isserlis", "fubini", "conditional-expectation", "gradient"}
 
 
 def test_an_unknown_label_suggests_the_nearest():
