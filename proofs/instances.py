@@ -1,8 +1,7 @@
 """Statements at numbers: exact instances, as models of assumptions and as witnesses against claims.
 
-This is what the words of `proofs.language` mean, computed in components at small sizes. It is never evidence *for* a claim: the
-kernel uses an
-instance to see that assumptions do not contradict each other, and to say at which numbers a refused claim fails.
+This is what the words of `proofs.language` mean, computed in components at small sizes. It is never evidence *for* a claim: the kernel
+uses an instance to see that assumptions do not contradict each other, and to say at which numbers a refused claim fails.
 """
 
 from __future__ import annotations

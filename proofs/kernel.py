@@ -9,9 +9,8 @@ A theorem is a statement and a list of steps. `check` grants it a Certificate if
 5. and the status is computed: `fully checked` unless a step rests on something admitted; a theorem without steps is a conjecture.
 
 A refusal names theorem, step and rule, and either numbers at which the step fails or says that none were found: undecided is not false.
-Every object here is an immutable tuple; a Certificate holds nothing itself: it is a key to what `check` recorded, with a
-fingerprint, so that
-one made, copied or altered by hand opens nothing.
+Every object here is an immutable tuple; a Certificate holds nothing itself: it is a key to what `check` recorded, with a fingerprint, so
+that one made, copied or altered by hand opens nothing.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The language of statements: sympy's expressions, and the few words that sympy lacks.
 
-Every matrix and scalar is real. A free symbol is universally quantified over what its sympy assumptions say (n = 1, 2, …; σ² ≥ 0)
-and, for a MatrixSymbol, over all real matrices of its shape, subject to the assumptions of the statement. A 1×1 matrix is
-read as the scalar Trace(uᵀ K v). `Normal(Z, R, C)` among the assumptions declares what Mean(…, Z) averages over; the Gaussian
-matrices of one Mean are independent of each other. Relations are sympy's, built unevaluated so that both sides are kept.
+Every matrix and scalar is real. A free symbol is universally quantified over what its sympy assumptions say (n = 1, 2, …; σ² ≥ 0) and,
+for a MatrixSymbol, over all real matrices of its shape, subject to the assumptions of the statement. A 1×1 matrix is read as the scalar
+Trace(uᵀ K v). `Normal(Z, R, C)` among the assumptions declares what Mean(…, Z) averages over; the Gaussian matrices of one Mean are
+independent of each other. Relations are sympy's, built unevaluated so that both sides are kept.
 """
 
 from __future__ import annotations

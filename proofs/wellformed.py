@@ -5,8 +5,8 @@ terms of one sort and of matching shapes (sympy itself adds an n×d matrix to an
 `Vocabulary` has read. A law, `Normal(Z, R, C)`, is a sort of its own: it can be assumed, and can be no part of anything else, so a matrix
 has the one law that is written among the assumptions.
 
-Kinds are compared by identity, and nothing is asked of a node before its kind is known, so that a subclass which answers every question to
-its own liking gets no hearing.
+Kinds are compared by identity, and nothing is asked of a node before its kind is known, so that a subclass which answers every question
+to its own liking gets no hearing.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 The law of centred jointly Gaussian variables is determined by their covariances. So if the matrices Z of a mean are replaced by linear
 functions φ_Z(U) of other independent Gaussian matrices U, and the φ_Z(U) have the covariances of the Z (in particular none between
-different Z),
-then E[P(Z)] = E[P(φ(U))] for every P, polynomial or not. Arguments: (Z, φ_Z) for each Z replaced. Two forms are read:
+different Z), then E[P(Z)] = E[P(φ(U))] for every P, polynomial or not. Arguments: (Z, φ_Z) for each Z replaced. Two forms are read:
 
     one matrix     Z = L U Mᵀ            checked: L R_U Lᵀ = R_Z and M C_U Mᵀ = C_Z
     columns        z_i = Σ_u L_iu u      checked: Σ_u L_iu R_u L_juᵀ = R_z_i for i = j, and = 0 for i ≠ j

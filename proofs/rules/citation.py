@@ -1,7 +1,7 @@
 """Citation of a fact from the pinned list below, and of nothing else.
 
-Each fact is a schema: a function decides whether premises and conclusion are an instance of it, so a citation cannot carry a claim that the
-cited fact does not make. The list is short on purpose: measure theory and calculus that lie outside polynomial algebra, never a
+Each fact is a schema: a function decides whether premises and conclusion are an instance of it, so a citation cannot carry a claim that
+the cited fact does not make. The list is short on purpose: measure theory and calculus that lie outside polynomial algebra, never a
 statement about attention. Arguments: the name of the fact, and what the instance needs.
 """
 

@@ -1,9 +1,8 @@
 """Positive definite and invertible matrices from others.
 
-K = Σ_i c_i T_iᵀ P_i T_i with c_i ≥ 0 and P_i positive semidefinite is positive semidefinite: xᵀKx = Σ_i c_i (T_i x)ᵀ P_i (T_i x).
-It is definite if for one i
-c_i > 0, P_i is definite and T_i is invertible. A definite matrix is invertible, and so is K if P K is definite for some P (K x = 0 gives
-P K x = 0). Arguments for (semi)definiteness: (c_i, T_i, P_i) for each term; for Invertible(K): P.
+K = Σ_i c_i T_iᵀ P_i T_i with c_i ≥ 0 and P_i positive semidefinite is positive semidefinite: xᵀKx = Σ_i c_i (T_i x)ᵀ P_i (T_i x). It is
+definite if for one i c_i > 0, P_i is definite and T_i is invertible. A definite matrix is invertible, and so is K if P K is definite for
+some P (K x = 0 gives P K x = 0). Arguments for (semi)definiteness: (c_i, T_i, P_i) for each term; for Invertible(K): P.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Two relations whose gaps are proportional are equivalent.
 
-If a − b = k (c − d) with a scalar k ≠ 0 then a = b iff c = d, for scalars and for matrices alike; with k > 0 also a ≥ b iff c ≥ d, and
-a > b iff c > d. The proportion is checked in normal form, modulo known equations as in `matrix_identity`: a − b − k (c − d) = Σ_i P_i (l_i
+If a − b = k (c − d) with a scalar k ≠ 0 then a = b iff c = d, for scalars and for matrices alike; with k > 0 also a ≥ b iff c ≥ d, and a
+> b iff c > d. The proportion is checked in normal form, modulo known equations as in `matrix_identity`: a − b − k (c − d) = Σ_i P_i (l_i
 − r_i) Q_i. Hypotheses, in the form "if …, then the two are equivalent", are used as there. Arguments: k, then the multipliers.
 """
 

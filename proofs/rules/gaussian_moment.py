@@ -1,15 +1,15 @@
 """Gaussian moment identity: an equation between polynomials in means of polynomials in Gaussian matrices.
 
 Isserlis' theorem: the mean of a product of centred jointly Gaussian variables is the sum, over all ways to pair them, of the products of
-the covariances of the pairs. Here the variables are the entries Z_ij of matrices with E[Z_ij Z_kl] = R_ik C_jl, and the
-integrand is a sum of products of traces. Written with indices, a trace is a ring of matrices, each index shared by two
-neighbours. Pairing two copies of Z joins their row indices through R and their column indices through C. What remains is again a
-set of rings, one for each closed path of indices, so the mean is a sum over pairings of products of traces; a path that meets no matrix
-is the trace of an identity, the size n or d of its index.
+the covariances of the pairs. Here the variables are the entries Z_ij of matrices with E[Z_ij Z_kl] = R_ik C_jl, and the integrand is a
+sum of products of traces. Written with indices, a trace is a ring of matrices, each index shared by two neighbours. Pairing two copies of
+Z joins their row indices through R and their column indices through C. What remains is again a set of rings, one for each closed path of
+indices, so the mean is a sum over pairings of products of traces; a path that meets no matrix is the trace of an identity, the size n or
+d of its index.
 
 Each pairing is listed and each path is walked, with n and d as symbols, so the result holds for all n ≥ 1 and d ≥ 1 at once; no size is
-sampled and no degree is bounded. Both sides are then compared in normal form (`proofs.algebra`), with distinct traces as
-independent variables: agreement proves the identity for every size, an identity that holds for d ≤ 3 or n ≤ 4 only is refused.
+sampled and no degree is bounded. Both sides are then compared in normal form (`proofs.algebra`), with distinct traces as independent
+variables: agreement proves the identity for every size, an identity that holds for d ≤ 3 or n ≤ 4 only is refused.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Propositional consequence of the premises and the assumptions.
 
 Relations are atoms; b = a is a = b, a ≠ b is its negation, a > b that of a ≤ b (reals are totally ordered), and a ≥ b is b ≤ a. The
-conclusion is granted if
-no assignment of truth values makes the premises and the assumptions true and the conclusion false, which a complete
-procedure (sympy's DPLL) decides. Distinct atoms are independent here: nothing is read into them.
+conclusion is granted if no assignment of truth values makes the premises and the assumptions true and the conclusion false, which a
+complete procedure (sympy's DPLL) decides. Distinct atoms are independent here: nothing is read into them.
 """
 
 from __future__ import annotations

@@ -1,19 +1,17 @@
 """Identity of noncommutative matrix polynomials, possibly modulo equations already proved.
 
-Both sides are multiplied out to sums of words, or of products of closed words, with rational coefficients. If the sums are equal
-the two sides
-are equal for all matrices of every size, since only the ring laws, (KL)ᵀ = LᵀKᵀ, tr KL = tr LK, tr Kᵀ = tr K, the
-linearity of the mean, Kᵀ = K for covariances and K K⁻¹ = I for inverses that exist were used.
+Both sides are multiplied out to sums of words, or of products of closed words, with rational coefficients. If the sums are equal the two
+sides are equal for all matrices of every size, since only the ring laws, (KL)ᵀ = LᵀKᵀ, tr KL = tr LK, tr Kᵀ = tr K, the linearity of the
+mean, Kᵀ = K for covariances and K K⁻¹ = I for inverses that exist were used.
 
-Modulo equations l_i = r_i (conclusions of premises, or hypotheses of an implication) a step names multipliers, and what is
-checked is the plain identity
+Modulo equations l_i = r_i (conclusions of premises, or hypotheses of an implication) a step names multipliers, and what is checked is the
+plain identity
 
     left − right = Σ_i P_i (l_i − r_i) Q_i        (scalars: Σ_i tr(P_i (l_i − r_i)), or products)
 
-Each term on the right is 0, so the multipliers need not be trusted. An argument is (i, P) or (i, P, Q), i counting the equations of
-the premises in order and then the hypotheses; "T" as a further entry takes the transposed equation. Equations between block
-matrices are compared
-block by block.
+Each term on the right is 0, so the multipliers need not be trusted. An argument is (i, P) or (i, P, Q), i counting the equations of the
+premises in order and then the hypotheses; "T" as a further entry takes the transposed equation. Equations between block matrices are
+compared block by block.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """The mean keeps equations and inequalities.
 
 The first premise (of a conjunction, its first part) l = r or l ≥ r holds for all values of its free symbols, those averaged over
-included: an assumption never restricts a symbol that has a law. So it holds between the random variables, at every outcome, and
-E[l] = E[r] or E[l] ≥ E[r], given that both means exist, which is checked. The conclusion is that relation between Mean(l; Z…) and
-Mean(r; Z…), sides compared in normal form;
-further premises serve to see that what is inverted can be.
+included: an assumption never restricts a symbol that has a law. So it holds between the random variables, at every outcome, and E[l] =
+E[r] or E[l] ≥ E[r], given that both means exist, which is checked. The conclusion is that relation between Mean(l; Z…) and Mean(r; Z…),
+sides compared in normal form; further premises serve to see that what is inverted can be.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Rank argument: a product of a column and a row has rank at most one.
 
-If u vᵀ = P J Q with P and Q invertible then rank J = rank(P J Q) ≤ 1. Arguments (P, J, Q); the conclusion is (u vᵀ = K ⟹ rank J ≤
-1), K equal to P J Q in
-normal form, or with the size of J in place of rank J where J is invertible.
+If u vᵀ = P J Q with P and Q invertible then rank J = rank(P J Q) ≤ 1. Arguments (P, J, Q); the conclusion is (u vᵀ = K ⟹ rank J ≤ 1), K
+equal to P J Q in normal form, or with the size of J in place of rank J where J is invertible.
 """
 
 from __future__ import annotations

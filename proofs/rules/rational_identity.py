@@ -1,11 +1,10 @@
 """Rational-function identity over ℚ.
 
-Both sides are scalars built from rationals by +, ·, and division; whatever else stands in them (a trace, a rank) is an
-independent variable. They are compared as elements of the field ℚ(variables), whose elements sympy keeps as coprime pairs of integer
-polynomials, a normal form: equal elements are equal functions wherever no denominator vanishes. Every expression divided by is
-recorded as a
-side condition and must be known to be ≠ 0 from the assumptions (a sum of nonnegative terms, one of them positive, is).
-Known scalar equations l = r may be used with multipliers, as in `matrix_identity`: an argument is (i, P) and stands for P (l_i − r_i).
+Both sides are scalars built from rationals by +, ·, and division; whatever else stands in them (a trace, a rank) is an independent
+variable. They are compared as elements of the field ℚ(variables), whose elements sympy keeps as coprime pairs of integer polynomials, a
+normal form: equal elements are equal functions wherever no denominator vanishes. Every expression divided by is recorded as a side
+condition and must be known to be ≠ 0 from the assumptions (a sum of nonnegative terms, one of them positive, is). Known scalar equations
+l = r may be used with multipliers, as in `matrix_identity`: an argument is (i, P) and stands for P (l_i − r_i).
 """
 
 from __future__ import annotations

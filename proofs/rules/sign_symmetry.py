@@ -1,9 +1,9 @@
 """Vanishing by sign symmetry.
 
-A centred Gaussian matrix Z has the law of −Z, and the matrices of one mean are independent; so flipping the signs of any of
-them together keeps the joint law, and E[P(Z)] = E[P(−Z)]. If P(−Z) = −P(Z) then E[P] = −E[P], and E[P] = 0. P need not be
-a polynomial: a predictor f(a, b) whose arguments do not change under the flip is a constant to it. The arguments of the step are the
-matrices flipped; that P changes sign is checked in normal form.
+A centred Gaussian matrix Z has the law of −Z, and the matrices of one mean are independent; so flipping the signs of any of them together
+keeps the joint law, and E[P(Z)] = E[P(−Z)]. If P(−Z) = −P(Z) then E[P] = −E[P], and E[P] = 0. P need not be a polynomial: a predictor
+f(a, b) whose arguments do not change under the flip is a constant to it. The arguments of the step are the matrices flipped; that P
+changes sign is checked in normal form.
 """
 
 from __future__ import annotations

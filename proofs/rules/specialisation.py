@@ -1,17 +1,17 @@
 """Specialisation of a statement already proved.
 
 A statement holds for all values of its free symbols that satisfy its assumptions; so it holds for the values named, each of the shape and
-in the domain (whole, positive, …) of its symbol, provided that every assumption becomes one that is known. An assumption that
-is not known becomes a hypothesis of the conclusion, "if it holds then …". All are replaced at once, shapes too; nothing is evaluated.
-What a mean averages over is bound: it is neither replaced nor allowed to occur in a value.
+in the domain (whole, positive, …) of its symbol, provided that every assumption becomes one that is known. An assumption that is not
+known becomes a hypothesis of the conclusion, "if it holds then …". All are replaced at once, shapes too; nothing is evaluated. What a
+mean averages over is bound: it is neither replaced nor allowed to occur in a value.
 
-An auxiliary law is dropped: if the statement assumes Z Gaussian, and neither its claim nor the assumptions here mention Z, then the
-claim holds without, because a Gaussian matrix with any two positive semidefinite covariances exists. Those must be known to be so.
+An auxiliary law is dropped: if the statement assumes Z Gaussian, and neither its claim nor the assumptions here mention Z, then the claim
+holds without, because a Gaussian matrix with any two positive semidefinite covariances exists. Those must be known to be so.
 
 The conclusion may abbreviate otherwise than the statement does: the two are compared without their names.
 
-The first premise is the statement specialised, the others help to verify its assumptions. Arguments: (symbol, value) for each
-symbol replaced.
+The first premise is the statement specialised, the others help to verify its assumptions. Arguments: (symbol, value) for each symbol
+replaced.
 """
 
 from __future__ import annotations

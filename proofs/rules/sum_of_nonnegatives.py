@@ -1,8 +1,8 @@
 """A quantity written as its minimum plus nonnegative terms.
 
-If L = m + Σ_i c_i s_i with c_i > 0 and s_i ≥ 0, then L ≥ m, and L = m iff every s_i = 0: a sum of nonnegative numbers is 0 only if
-each is. Arguments: one (c_i, s_i) for each term. The equation is checked in normal form, as it stands or by the premises'
-equations (each used once, as it stands). The conclusion is L ≥ m, or (L = m ⟺ s_1 = 0 and … and s_k = 0), or both.
+If L = m + Σ_i c_i s_i with c_i > 0 and s_i ≥ 0, then L ≥ m, and L = m iff every s_i = 0: a sum of nonnegative numbers is 0 only if each
+is. Arguments: one (c_i, s_i) for each term. The equation is checked in normal form, as it stands or by the premises' equations (each used
+once, as it stands). The conclusion is L ≥ m, or (L = m ⟺ s_1 = 0 and … and s_k = 0), or both.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Trace inequality for positive semidefinite factors, with its equality case.
 
-For P = S², Q = T² positive semidefinite (S, T their symmetric square roots), tr(P Dᵀ Q D) = ‖T D S‖_F² ≥ 0. It is 0 iff T D S = 0
-iff Q D P = 0
-(multiply by T and S; conversely ‖TDS‖² = tr(Dᵀ Q D P)). A definite factor is invertible and drops out of Q D P = 0.
+For P = S², Q = T² positive semidefinite (S, T their symmetric square roots), tr(P Dᵀ Q D) = ‖T D S‖_F² ≥ 0. It is 0 iff T D S = 0 iff Q D
+P = 0 (multiply by T and S; conversely ‖TDS‖² = tr(Dᵀ Q D P)). A definite factor is invertible and drops out of Q D P = 0.
 
 Arguments (P, D, Q). The conclusion is tr(…) ≥ 0, or (tr(…) = 0 ⟺ K = 0) with K = Q D P, definite factors dropped or not.
 """

@@ -1,8 +1,7 @@
 """A product of real numbers is 0 iff one of its factors is.
 
-Arguments: the factors. The conclusion is (p = 0 ⟺ f_1 = 0 or … or f_k = 0) where p, in normal form, is c · f_1^a_1 ⋯ f_k^a_k with
-whole a_i ≥ 1 and
-c known to be ≠ 0; the exponents and c are the arguments' (c, (f_1, a_1), …).
+Arguments: the factors. The conclusion is (p = 0 ⟺ f_1 = 0 or … or f_k = 0) where p, in normal form, is c · f_1^a_1 ⋯ f_k^a_k with whole
+a_i ≥ 1 and c known to be ≠ 0; the exponents and c are the arguments' (c, (f_1, a_1), …).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Weights with which one layer of linear self-attention takes one step of (preconditioned) gradient descent, on every prompt.
 
-von Oswald et al. (arXiv 2212.07677), Proposition 1. The context's tokens are the rows of Z = (X, y), so Σ_i z_i z_iᵀ = ZᵀZ and the
-layer is ŷ = hᵀ W_V ZᵀZ W_Kᵀ W_Q z_q. The labels y are any numbers.
+von Oswald et al. (arXiv 2212.07677), Proposition 1. The context's tokens are the rows of Z = (X, y), so Σ_i z_i z_iᵀ = ZᵀZ and the layer
+is ŷ = hᵀ W_V ZᵀZ W_Kᵀ W_Q z_q. The labels y are any numbers.
 """
 
 from __future__ import annotations
