@@ -2,6 +2,7 @@
 
 general loss     the loss with symbolic n, d, Σ, W, v, M, derived from scratch in a fresh process, imports apart (median of 5 processes)
 E tr S^k         Wick's rule, S = XᵀX, symbolic n and d, fresh engine (median of 5)
+proofs check     `python -m proofs check`, every theorem in a fresh process (median of 3)
 training step    B = 2048, d = 20, n = 256, float32, 1 thread: a whole optimiser step against what no step can avoid, drawing the normals
                  and one batched Gram product, the faster of drawing whole batches and drawing in chunks of the same size
                  (medians of interleaved runs)
@@ -32,6 +33,11 @@ FRESH = "import theory.loss as l, time; t = time.perf_counter(); l.general_loss(
 def fresh_process() -> float:
     """Seconds to derive the general loss in a new process, imports apart."""
     return float(subprocess.run([sys.executable, "-c", FRESH], check=True, capture_output=True, text=True).stdout)
+
+
+def all_theorems() -> float:
+    """Seconds to check every theorem from the command line."""
+    return seconds(lambda: subprocess.run([sys.executable, "-m", "proofs", "check"], check=True, capture_output=True))
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -101,6 +107,7 @@ def main() -> None:
     table.add_row("general loss, from scratch", f"{statistics.median(fresh_process() for _ in range(5)):.3f} s", "≤ 1 s")
     for k, target in ((5, "≤ 0.1 s"), (8, "≤ 10 s")):
         table.add_row(f"E tr S^{k}", f"{statistics.median(trace_power(k) for _ in range(5)):.4f} s", target)
+    table.add_row("python -m proofs check", f"{statistics.median(all_theorems() for _ in range(3)):.1f} s", "≤ 30 s")
     step = training_step(arguments.rounds)
     floor = min(step["whole"], step["chunked"])
     table.add_row("training step / floor", f"{step['step'] / floor:.3f}", "≤ 1.1")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import MatrixSymbol, Symbol
+from sympy import Gt, MatrixSymbol, Symbol
 
-from proofs.language import Normal, PositiveDefinite, PositiveSemidefinite, bound, conjuncts, symbols_of
+from proofs.language import Invertible, Normal, PositiveDefinite, PositiveSemidefinite, bound, conjuncts, symbols_of
 
 
 def scope(claim: Any, given: tuple[Any, ...]) -> tuple[str, ...]:
@@ -21,15 +21,18 @@ def scope(claim: Any, given: tuple[Any, ...]) -> tuple[str, ...]:
     definite = {fact.args[0] for fact in facts if isinstance(fact, PositiveDefinite)}
     covariances = {matrix for fact in facts if isinstance(fact, Normal) for matrix in fact.args[1:]}
     semidefinite = {fact.args[0] for fact in facts if isinstance(fact, PositiveSemidefinite)} | covariances
+    invertible = {fact.args[0] for fact in facts if isinstance(fact, Invertible)}
+    positive = {fact.args[0] for fact in facts if isinstance(fact, Gt) and fact.args[1] == 0}
+    kinds = (("positive definite", definite), ("positive semidefinite", semidefinite), ("invertible", invertible))
     phrases = []
     for name, symbol in sorted(symbols_of(claim, *given).items(), key=lambda item: (isinstance(item[1], MatrixSymbol), item[0])):
         if symbol in random:
             continue
         if isinstance(symbol, Symbol):
             whole = "= 1, 2, 3, …" if symbol.is_positive else "= 0, 1, 2, …"
-            real = "> 0" if symbol.is_positive else "≥ 0" if symbol.is_nonnegative else "real"
+            real = "> 0" if symbol.is_positive or symbol in positive else "≥ 0" if symbol.is_nonnegative else "real"
             phrases.append(f"all {name} {whole}" if symbol.is_integer else f"all {name} {real}" if real != "real" else f"all real {name}")
         else:
-            kind = "positive definite" if symbol in definite else "positive semidefinite" if symbol in semidefinite else "real"
+            kind = next((word for word, matrices in kinds if symbol in matrices), "real")
             phrases.append(f"all {kind} {name} of shape {symbol.shape[0]}×{symbol.shape[1]}")
     return tuple(phrases)
