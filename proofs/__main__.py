@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 from rich.text import Text
 
 from proofs.errors import LabelError, ProofError, TypesettingError
@@ -28,13 +28,16 @@ from proofs.theorems import LABELS, load
 from proofs.verdict import Verdict, judge, judged
 
 _STYLES = {"fully checked": "green", "checked": "yellow", "conjectured": "cyan", "refused": "bold red"}
-_PIPED_WIDTH = 120  # columns where the output is no terminal
+_PIPED_WIDTH = 120  # columns where the output is no terminal, and COLUMNS is not set
 
 
 class _OneLineErrors(click.Group):
     """A command whose errors are one line each; a reader that goes away, or Ctrl-C, ends it quietly."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):  # where σ cannot be written, \u03c3 is
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         try:
             super().main(*args, **{**kwargs, "standalone_mode": False})
             sys.stdout.flush()
@@ -54,6 +57,8 @@ class _OneLineErrors(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that flushing at exit does not fail again
             sys.exit(141)
+        except OSError as error:  # a full disk, a name that is too long
+            _fail(str(error), 2)
 
 
 def _fail(message: str, code: int) -> None:
@@ -65,7 +70,8 @@ def _fail(message: str, code: int) -> None:
 def main() -> None:
     """The theorems: each is an object whose steps a small kernel checks, and what is printed is printed from that object.
 
-    Exit code: 0 done; 1 something asked for is not fully checked; 2 bad arguments, or LaTeX is missing or fails.
+    Exit code: 0 done; 1 a theorem asked for is refused, or `check` finds one not fully checked; 2 bad arguments, or LaTeX is missing
+    or fails.
     """
 
 
@@ -85,14 +91,17 @@ _out = click.option(
 @main.command("list")
 def list_theorems() -> None:
     """Every theorem: label, status, scope and source. The status is found by checking."""
-    table = Table("label", "status", "scope", "source", box=SIMPLE_HEAD, pad_edge=False)
-    table.columns[0].no_wrap = table.columns[1].no_wrap = True
-    table.columns[0].min_width = max(map(len, LABELS))
-    table.columns[0].overflow = table.columns[2].overflow = table.columns[3].overflow = "fold"
-    for verdict in _judged(LABELS):
-        scope = "; ".join(_scope(verdict)) or verdict.reason
-        table.add_row(Text(verdict.theorem.label), Text(verdict.status, _STYLES[verdict.status]), Text(scope), Text(verdict.theorem.source))
-    _console().print(table)
+    console = _console()
+    for verdict in judged([load(label) for label in LABELS]):
+        console.print(_headed(verdict, LABELS), soft_wrap=True)
+        for words in ("; ".join(_scope(verdict)) or verdict.reason, verdict.theorem.source):
+            console.print(Text(textwrap.indent(textwrap.fill(words, console.width - 4), "    ")), soft_wrap=True)
+
+
+def _headed(verdict: Verdict, labels: Sequence[str], more: str = "") -> Text:
+    """A line that begins with label and status, in columns."""
+    label = f"{verdict.theorem.label:<{max(map(len, labels))}}  "
+    return Text.assemble(label, (f"{verdict.status:<13}" if more else verdict.status, _STYLES[verdict.status]), more)
 
 
 def _scope(verdict: Verdict) -> list[str]:
@@ -111,18 +120,10 @@ def check(labels: tuple[str, ...]) -> None:
     Exit code 0 only if all of them are fully checked.
     """
     console = _console()
-    longest = max(map(len, labels))
     failed = 0
-    for verdict in _judged(labels):
+    for verdict in judged([load(label) for label in labels]):
         steps = f"{len(verdict.theorem.steps)} step{'s' if len(verdict.theorem.steps) != 1 else ' '}"
-        console.print(
-            Text.assemble(
-                f"{verdict.theorem.label:<{longest}}  ",
-                (f"{verdict.status:<13}", _STYLES[verdict.status]),
-                f"  {steps:>9}  {verdict.seconds:6.2f} s",
-            ),
-            soft_wrap=True,
-        )
+        console.print(_headed(verdict, labels, f"  {steps:>9}  {verdict.seconds:6.2f} s"), soft_wrap=True)
         if verdict.reason:
             click.echo(f"error: {verdict.reason}", err=True)
         failed += verdict.status != "fully checked"
@@ -166,16 +167,9 @@ def pdf(labels: tuple[str, ...], out: Path) -> None:
 
 def _documents(labels: tuple[str, ...], out: Path) -> dict[str, str]:
     """The sources; whether they can be written is found out before the theorems are checked, which takes longer."""
-    write_folder_is_possible(out)
-    return documents(list(_judged(labels)), article=labels == LABELS)
-
-
-def write_folder_is_possible(out: Path) -> None:
-    """Raises TypesettingError if nothing can be written to that folder."""
-    if out.exists() and not out.is_dir():
-        raise TypesettingError(f"--out: {out} is a file; name a folder.")
-    with staging(out, "--out"):
+    with staging(out, folder=True):
         pass
+    return documents(list(_judged(labels)), article=labels == LABELS)
 
 
 @main.command("graph")
@@ -191,13 +185,14 @@ def draw(out: Path) -> None:
     """The dependency graph: which theorem is used in the proof of which, and what each cites."""
     if out.suffix not in SUFFIXES:
         raise TypesettingError(f"--out: the suffix of {out} must be one of {', '.join(SUFFIXES)}, which says what to write.")
-    with staging(out, "--out"):
+    with staging(out, folder=False):
         pass
     write_file(out, written(graph(list(_judged(LABELS))), out.suffix))
     click.echo(out)
 
 
 def _judged(labels: Sequence[str]) -> Iterator[Verdict]:
+    """The verdicts, with a bar for the commands that print nothing meanwhile."""
     with _progress("checking", len(labels)) as done:
         for verdict in judged([load(label) for label in labels]):
             done(verdict.theorem.label)
@@ -216,7 +211,7 @@ def _progress(words: str, total: int) -> Iterator[Any]:
 
 def _console() -> Console:
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_PIPED_WIDTH)
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(highlight=False, width=_PIPED_WIDTH)
 
 
 if __name__ == "__main__":

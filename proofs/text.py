@@ -82,12 +82,16 @@ def spelled(name: str) -> str:
 
     >>> spelled("sigma2_t"), spelled("epsilon_q"), spelled("v_x")
     ('σ²_t', 'ε_q', 'v_x')
+    >>> spelled("u_0")
+    'u₀'
     >>> spelled("x_q_tilde")
     'x̃_q'
     """
     if name.endswith("_tilde"):
         plain = spelled(name.removesuffix("_tilde"))
         return f"{plain[0]}\N{COMBINING TILDE}{plain[1:]}"
+    if name.endswith("_0"):
+        return spelled(name.removesuffix("_0")) + "₀"
     match = re.fullmatch(r"([A-Za-z]+)(\d*)(_\w+)?", name)
     if match is None:
         return name
@@ -118,16 +122,18 @@ class Page:
     def lines(self) -> Iterator[str]:
         """The statement, the steps, and what the certificate says."""
         theorem = self.theorem
-        yield f"{theorem.title}"
-        yield f"{theorem.label} · {theorem.source}"
+        yield from self._wrapped(theorem.title, 0)
+        yield from self._wrapped(f"{theorem.label} · {theorem.source}", 0)
         if self.names.uses_plain_mean():
             yield from self._heading("Notation")
             yield f"  E without a subscript averages over {', '.join(self._line(z) for z in self.names.random)}"
         elif self.names.in_statement():
             yield from self._heading("Notation")
         yield from self._definitions(self.names.in_statement())
-        if theorem.given:
+        if theorem.given or self.names.predictors():
             yield from self._heading("Assumptions")
+            for value in self.names.predictors():
+                yield from self._wrapped(f"{value.args[0]} is any function with {self._line(value)} of finite second moment", 2)
             for fact in theorem.given:
                 yield from self._formula(self.writer.form(fact), 2)
             if len(self.names.random) > 1:

@@ -14,7 +14,7 @@ from sympy import MatrixSymbol, Symbol
 
 from proofs.errors import ProofError
 from proofs.kernel import Step, Theorem
-from proofs.language import All, Implication, Named, NamedMatrix, Predictor, nodes
+from proofs.language import All, Implication, Named, NamedMatrix, nodes
 from proofs.latex import ABBREVIATIONS, LatexScript, display, inline, rows
 from proofs.printing.formula import Writer
 from proofs.printing.lines import RELATION, width
@@ -51,7 +51,10 @@ def documents(verdicts: Sequence[Verdict], *, article: bool) -> dict[str, str]:
         known = {verdict.theorem.label for verdict in verdicts}
         pages = [_Page(verdict.theorem, known, verdict) for verdict in verdicts]
         made[f"{ARTICLE}.tex"] = environment.get_template("article.tex.j2").render(
-            theorems=[page.block() for page in pages], symbols=_notation(pages), rules=_rules_used(verdicts)
+            theorems=[page.block() for page in pages],
+            symbols=_notation(pages),
+            rules=_rules_used(verdicts),
+            facts=_facts_cited(verdicts),
         )
     return made | {"references.bib": bibliography()}
 
@@ -104,7 +107,7 @@ class _Page:
             "more_definitions": self._definitions(self.names.in_proof()),
             "domain": self._domain(),
             "statement": self.statement(theorem.claim, ROOM, "."),
-            "remarks": [prose(remark) for remark in theorem.remarks],
+            "remarks": [self._remark(remark) for remark in theorem.remarks],
             "steps": [self._step(number, step) for number, step in enumerate(theorem.steps, start=1)],
             "status": verdict.status if verdict else "",
             "count": f" in {len(theorem.steps)} step{'s' if len(theorem.steps) > 1 else ''}" if certificate else "",
@@ -169,11 +172,7 @@ class _Page:
         for symbol in self.names.ordered({node for part in parts for node in nodes(part) if isinstance(node, Symbol | MatrixSymbol)}):
             shapes.setdefault(self._kind(symbol), []).append(inline(self.writer.form(symbol)))
         said = [f"${', '.join(symbols)} {kind}$" for kind, symbols in shapes.items()]
-        predictors = {node for part in parts for node in nodes(part) if isinstance(node, Predictor)}
-        said += [
-            rf"a function ${node.args[0]}$ with $\mathbb E\, {inline(self.writer.form(node))}^2 < \infty$"
-            for node in sorted(predictors, key=str)
-        ]
+        said += [f"a function ${value.args[0]}$ with {self.math(value)} of finite second moment" for value in self.names.predictors()]
         text = f"Let {_listed(said)}. " if said else ""
         if self.theorem.given:
             text += f"Suppose that {_listed([self.math(fact) for fact in self.theorem.given])}"
@@ -210,10 +209,9 @@ class _Page:
 
     def _reason(self, step: Step) -> str:
         """The rule in words, and what it uses."""
-        words = "Gaussian moments" if step.rule == "gaussian-moment" else step.rule.replace("-", " ")
+        words = _spoken(step.rule)
         if step.rule == "citation" and step.arguments:
-            fact = FACTS[step.arguments[0]]
-            words = rf"{step.arguments[0].replace('-', ' ')} \cite{{{fact.source}}}"
+            words = rf"{_spoken(step.arguments[0])} \cite{{{FACTS[step.arguments[0]].source}}}"
         own = [str(i) for premise in step.premises for i, s in enumerate(self.theorem.steps, start=1) if s is premise]
         theorems = [self._referred(premise.label) for premise in step.premises if isinstance(premise, Theorem)]
         used = theorems + ([rf"\cref{{{','.join(f'step:{self.theorem.label}:{i}' for i in own)}}}"] if own else [])
@@ -223,8 +221,15 @@ class _Page:
             return words + (f", by {_listed(used)}" if used else "")
         return words + (f"; {_listed(used)}" if used else "")
 
-    def _referred(self, label: str) -> str:
-        return rf"\cref{{thm:{label}}}" if label in self.known else rf"\texttt{{{label}}}"
+    def _referred(self, *labels: str) -> str:
+        known = ",".join(f"thm:{label}" for label in labels if label in self.known)
+        others = [rf"\texttt{{{label}}}" for label in labels if label not in self.known]
+        return ", ".join([rf"\cref{{{known}}}"] * bool(known) + others)
+
+    def _remark(self, text: str) -> str:
+        """Prose in which `the theorem some-label` is a reference."""
+        parts = re.split(r"the theorem (\w+(?:-\w+)+)", text)
+        return "".join(self._referred(part) if i % 2 else prose(part) for i, part in enumerate(parts))
 
     def _box(self) -> list[tuple[str, str]]:
         certificate = self.verdict.certificate if self.verdict else None
@@ -234,12 +239,23 @@ class _Page:
         phrases = grouped(certificate.scope, symbols, lambda name: f"@{name}@")
         scope = "; ".join(re.sub(r"@(\w+)@", lambda m: f"${symbols[m[1]]}$", _prose_around(phrase)) for phrase in phrases)
         given = ", ".join(self.math(fact) for fact in certificate.assumptions)
-        facts = [f"{prose(FACTS[name].says)}~\\cite{{{FACTS[name].source}}}" for name in certificate.citations if name in FACTS]
+        facts = [_fact(name) for name in certificate.citations if name in FACTS]
         sides = [self.math(condition) for condition in certificate.side_conditions]
-        theorems = [self._referred(label) for label in certificate.theorems]
-        rows = [("Scope", scope), ("Assumptions", given), ("Facts cited", " ".join(facts)), ("Shown to be allowed", ", ".join(sides))]
-        rows += [("Theorems used", ", ".join(theorems)), ("Taken on trust", "; ".join(prose(text) for text in certificate.admitted))]
-        return [(name, text if text.endswith((".", "}")) and name == "Facts cited" else f"{text}.") for name, text in rows if text]
+        theorems = self._referred(*certificate.theorems)
+        rows = [("Scope", scope), ("Assumptions", given), ("Facts cited", ". ".join(facts)), ("Shown to be allowed", ", ".join(sides))]
+        rows += [("Theorems used", theorems), ("Taken on trust", "; ".join(prose(text) for text in certificate.admitted))]
+        return [(name, f"{text}.") for name, text in rows if text]
+
+
+def _spoken(name: str) -> str:
+    """A rule or a fact in words."""
+    proper = {"gaussian-moment": "Gaussian moments", "isserlis": "Isserlis", "fubini": "Fubini"}
+    return proper.get(name, name.replace("-", " "))
+
+
+def _fact(name: str) -> str:
+    """What a fact says, and where it is proved."""
+    return rf"{prose(FACTS[name].says.removesuffix('.'))}~\cite{{{FACTS[name].source}}}"
 
 
 def _prose_around(phrase: str) -> str:
@@ -271,17 +287,28 @@ def _notation(pages: Sequence[_Page]) -> list[tuple[str, str, str]]:
     names = {
         str(node.args[0])
         for page in pages
-        for node in (*page.names.in_statement(), *page.names.in_proof())
+        for node in (*page.names.in_statement(), *(page.names.in_proof() if page.verdict else ()))
         if isinstance(node, Named | NamedMatrix)
     }
-    rows = [(e.latex, prose(e.meaning), prose(e.papers)) for e in TABLE if getattr(e.symbol, "name", None) in symbols]
+    rows = [(e.latex, prose(e.meaning), _credited(e.papers)) for e in TABLE if getattr(e.symbol, "name", None) in symbols]
     said = {row[0] for row in rows}
     return rows + [(ABBREVIATIONS[e.name], prose(e.meaning), "") for e in NAMES if e.name in names and ABBREVIATIONS[e.name] not in said]
 
 
+def _credited(papers: str) -> str:
+    """Prose in which "Name et al." cites the paper with that first author."""
+    keys = {family: key for key, family in re.findall(r"@\w+\{(\w+),\s*author\s*=\s*\{([^,]+),", bibliography())}
+    return re.sub(r"(\w+) et al\.", lambda m: m[0] + (rf"~\cite{{{keys[m[1]]}}}" if m[1] in keys else ""), prose(papers))
+
+
+def _facts_cited(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
+    cited = {fact for verdict in verdicts if verdict.certificate for fact in verdict.certificate.citations}
+    return [(_spoken(name), _fact(name)) for name in FACTS if name in cited]
+
+
 def _rules_used(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
     used = {step.rule for verdict in verdicts for step in verdict.theorem.steps}
-    return [(name.replace("-", " "), prose(_explained(name))) for name in RULES if name in used]
+    return [(_spoken(name), prose(_explained(name))) for name in RULES if name in used]
 
 
 def _explained(rule: str) -> str:

@@ -6,38 +6,40 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from proofs.errors import TypesettingError
 
 
 @contextmanager
-def staging(target: Path, option: str) -> Iterator[Path]:
+def staging(target: Path, *, folder: bool) -> Iterator[Path]:
     """A new empty folder beside `target`, or in it if it is a folder, gone afterwards; parents are made if they are missing.
 
-    option  the command-line option that named the target. Raises TypesettingError where nothing can be written there.
+    folder  whether the target is to be a folder, and not a file. Raises TypesettingError where nothing can be written there.
     """
     try:
-        existing = next(folder for folder in (target, *target.absolute().parents) if folder.exists())
+        if target.exists() and target.is_dir() != folder:
+            raise TypesettingError(f"--out: {target} is a {'file; name a folder' if folder else 'folder; name a file'}.")
+        existing = next(place for place in (target, *target.absolute().parents) if place.exists())
         if existing != target and not existing.is_dir():
-            raise TypesettingError(f"{option}: {existing} is a file, so {target} cannot be written; name another place.")
+            raise TypesettingError(f"--out: {existing} is a file, so {target} cannot be written; name another place.")
         if not os.access(existing, os.W_OK):
-            raise TypesettingError(f"{option}: {existing} is not writable; name another place.")
+            raise TypesettingError(f"--out: {existing} is not writable; name another place.")
         place = target if target.is_dir() else target.absolute().parent  # the same file system, so that a file can be moved as a whole
         made = _made(place)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=place))
+        temporary = Path(tempfile.mkdtemp(prefix=".proofs-", dir=place))
     except OSError as error:
-        raise TypesettingError(f"{option}: {target} cannot be written: {error.strerror or error}.") from None
+        raise TypesettingError(f"--out: {target} cannot be written: {error.strerror or error}.") from None
     try:
         yield temporary
     except OSError as error:
-        raise TypesettingError(f"{option}: {target} cannot be written: {error.strerror or error}.") from None
+        raise TypesettingError(f"--out: {target} cannot be written: {error.strerror or error}.") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        for folder in made:  # those made here and left empty by a failure
-            if not any(folder.iterdir()):
-                folder.rmdir()
+        for empty in made:  # by a failure
+            with suppress(OSError):  # not empty, or gone
+                empty.rmdir()
 
 
 def _made(folder: Path) -> list[Path]:
@@ -47,11 +49,9 @@ def _made(folder: Path) -> list[Path]:
     return missing
 
 
-def write_folder(target: Path, contents: Mapping[str, str | bytes], option: str = "--out") -> list[Path]:
+def write_folder(target: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
     """Writes the files into a folder, each replaced as a whole."""
-    if target.exists() and not target.is_dir():
-        raise TypesettingError(f"{option}: {target} is a file; name a folder.")
-    with staging(target, option) as temporary:
+    with staging(target, folder=True) as temporary:
         for name, content in contents.items():
             (temporary / name).write_bytes(content.encode() if isinstance(content, str) else content)
         target.mkdir(exist_ok=True)
@@ -60,10 +60,8 @@ def write_folder(target: Path, contents: Mapping[str, str | bytes], option: str 
     return [target / name for name in contents]
 
 
-def write_file(target: Path, content: bytes, option: str = "--out") -> None:
+def write_file(target: Path, content: bytes) -> None:
     """Writes one file, replaced as a whole."""
-    if target.is_dir():
-        raise TypesettingError(f"{option}: {target} is a folder; name a file.")
-    with staging(target, option) as temporary:
+    with staging(target, folder=False) as temporary:
         (temporary / target.name).write_bytes(content)
         os.replace(temporary / target.name, target)

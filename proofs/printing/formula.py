@@ -189,7 +189,7 @@ class Writer:
                 pieces += form.pieces
             else:
                 first, *rest = form.pieces
-                pieces += [*self._space(), first._replace(price=PRODUCT, lead=dot.text.strip()), *rest]
+                pieces += [*self._space(), first._replace(price=PRODUCT, lead=dot), *rest]
         return Form(tuple(pieces), FACTORS, max(form.height for form in forms))
 
     def _space(self) -> list[Piece]:

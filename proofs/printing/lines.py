@@ -24,14 +24,14 @@ class Piece(NamedTuple):
     width   in units of the script: ems for LaTeX, characters for the terminal
     price   of beginning a line with it; None: no line begins here
     depth   of the brackets around it
-    lead    written before it if a line begins here
+    lead    a sign written before it if a line begins here
     """
 
     text: str
     width: float
     price: int | None = None
     depth: int = 0
-    lead: str = ""
+    lead: Piece | None = None
 
 
 class Line(NamedTuple):
@@ -68,13 +68,17 @@ def broken(pieces: Sequence[Piece], room: float, unit: float) -> list[Line]:
         piece = pieces[start]
         return 0.0 if start == 0 or (piece.price == CONNECTIVE and piece.depth == 0) else (piece.depth + 1) * unit
 
+    def lead(start: int) -> float:
+        sign = pieces[start].lead
+        return sign.width if start and sign else 0.0
+
     best: dict[int, tuple[float, int]] = {len(pieces): (0.0, 0)}  # from a start on: the cost, and where its first line ends
     for index in reversed(range(len(starts))):
         start = starts[index]
         choices = []
         shallowest = _NOWHERE  # the shallowest relation inside the line
         for end in ends[index:]:
-            used = indent(start) + before[end] - before[start]
+            used = indent(start) + lead(start) + before[end] - before[start]
             cost = _LINE + _OVER * max(0.0, used - room) + best[end][0]
             if end < len(pieces):
                 cost += (pieces[end].price or 0) + _DEEPER * pieces[end].depth + (_BURIED if shallowest < pieces[end].depth else 0)
@@ -90,7 +94,7 @@ def broken(pieces: Sequence[Piece], room: float, unit: float) -> list[Line]:
         end = best[start][1]
         chunk = list(pieces[start:end])
         if start and chunk[0].lead:
-            chunk[0] = chunk[0]._replace(text=f"{chunk[0].lead} {chunk[0].text}")
+            chunk[0] = chunk[0]._replace(text=f"{chunk[0].lead.text.strip()} {chunk[0].text}")
         lines.append(Line(indent(start), tuple(chunk)))
         start = end
     return lines

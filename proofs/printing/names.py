@@ -8,7 +8,7 @@ from typing import Any
 from sympy import MatrixSymbol, Symbol
 
 from proofs.kernel import Step, Theorem
-from proofs.language import ConditionalMean, Gradient, Mean, Named, NamedMatrix, Normal, conjuncts, nodes
+from proofs.language import ConditionalMean, Gradient, Mean, Named, NamedMatrix, Normal, Predictor, conjuncts, nodes
 from theory.notation import TABLE
 
 _PLACE = {entry.symbol.name: row for row, entry in enumerate(TABLE) if isinstance(entry.symbol, Symbol | MatrixSymbol)}
@@ -62,6 +62,10 @@ class Names:
     def symbols(self) -> list[Any]:
         """The symbols used, in the order of the notation table."""
         return self.ordered(node for node in self._called if isinstance(node, Symbol | MatrixSymbol))
+
+    def predictors(self) -> list[Any]:
+        """The values f(…) in the statement, of an arbitrary f."""
+        return sorted({node for part in self._statement for node in nodes(part) if isinstance(node, Predictor)}, key=str)
 
     def uses_plain_mean(self) -> bool:
         """Whether some mean is written without its variables."""

@@ -90,7 +90,7 @@ def _compile(folder: Path, name: str) -> bytes:
         raise TypesettingError(f"{name}: latexmk did not finish in {_PATIENCE} s.") from None
     log = folder / (name.removesuffix(".tex") + ".log")
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-    found = complaints(text)
+    found = [said for said in complaints(text) if said.startswith("!") or not done.returncode]  # a failure has undefined references too
     if found:
         raise TypesettingError(
             f"{name}: {found[0]}{_place(found[0], text, folder / name)}{f' (and {len(found) - 1} more)' if len(found) > 1 else ''}"
@@ -110,5 +110,5 @@ def _place(complaint: str, log: str, source: Path) -> str:
     if number is None:
         return hint
     above = source.read_text(encoding="utf-8").splitlines()[: int(number[1])]
-    labels = [match[1] for match in (re.search(r"\\(?:label|step)\{([^}]*)\}", line) for line in above) if match]
+    labels = [match[1] for match in (re.search(r"\\(?:label|step)\{([^}#]*)\}", line) for line in above) if match]
     return (f" [{labels[-1]}, line {number[1]}]" if labels else f" [line {number[1]}]") + hint

@@ -45,7 +45,7 @@ def prose(text: str) -> str:
     >>> prose("50% of “Akyürek & al.”")
     '50\\% of ``Aky\\"{u}rek \\& al.\'\''
     """
-    parts = text.split("`")
+    parts = re.sub('"([^"]*)"', "“\\1”", text).split("`")
     return "".join(rf"\texttt{{{_plain(part)}}}" if i % 2 else _mixed(part) for i, part in enumerate(parts))
 
 
@@ -113,8 +113,10 @@ def _open(word: str) -> int:
 
 def _kind(word: str) -> str:
     """m for mathematics, o for an operator, d for a number, t for text."""
-    if word in _OPERATORS or word == "|":
+    if word in _OPERATORS or word in ("|", "/"):
         return "o"
+    if " " in word and all(_kind(part.strip("()[],")) in "mod" for part in word.split()):
+        return "m"  # (v, M)
     if re.fullmatch(r"\d+(/\d+)?", word):
         return "d"
     if re.search("[A-Za-z][\u0302\u0303\u0304](?![a-z])", unicodedata.normalize("NFD", word)):

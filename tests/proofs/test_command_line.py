@@ -74,10 +74,16 @@ def test_list(known_verdicts):
     result = run("list")
     assert result.exit_code == 0
     for label in LABELS:
-        assert re.search(rf"^ *{label} +fully checked ", result.stdout, re.MULTILINE)
+        assert re.search(rf"^{label} +fully checked$", result.stdout, re.MULTILINE)
     assert "σ² ≥ 0" in result.stdout
     assert "2307.03576" in result.stdout
     assert max(map(cell_len, result.stdout.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("command", [["list"], ["show", "posterior"]])
+def test_a_narrow_terminal(known_verdicts, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert max(map(cell_len, run(*command).stdout.splitlines())) <= 60
 
 
 def test_check(known_verdicts):
@@ -187,7 +193,7 @@ def test_out_is_a_file(tmp_path, command):
     assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("out", ["/proc/nosuch/out", "/dev/null/out"])
+@pytest.mark.parametrize("out", ["/proc/nosuch/out", "/dev/null/out", "a" * 300])
 def test_out_cannot_be_made(out):
     assert "--out" in one_line(run("latex", "posterior", "--out", out))
     assert "--out" in one_line(run("graph", "--out", f"{out}.svg"))
@@ -238,6 +244,22 @@ def test_a_reader_that_goes_away():
     running.stdout.close()
     assert running.stderr.read() == ""
     assert running.wait(timeout=60) != 0
+
+
+def test_an_encoding_without_greek():
+    """What cannot be written is escaped."""
+    running = process("show", "posterior", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    shown, errors = running.communicate(timeout=60)
+    assert (running.returncode, errors) == (0, "")
+    assert r"\u03c3\xb2" in shown
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk():
+    with open("/dev/full", "w") as full:
+        running = subprocess.run([sys.executable, "-m", "proofs", "show", "posterior"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert running.returncode == 2
+    assert re.fullmatch("error: .*No space left.*\n", running.stderr)
 
 
 def test_an_interruption_is_quiet(tmp_path):

@@ -58,7 +58,7 @@ from proofs.printing.lines import CONNECTIVE, PRODUCT, RELATION, SUM, Piece, bro
 from proofs.printing.names import Names
 from proofs.printing.prose import prose
 from proofs.rules.citation import FACTS
-from proofs.text import TextScript, line, text
+from proofs.text import Page, TextScript, line, text
 from proofs.theorems import LABELS, load
 from theory.notation import NAMES, TABLE, A, Sigma, W, X, c, d, eps, n, sigma2, u, v_x, v_y, w, x_q, y
 
@@ -264,6 +264,8 @@ PROSE = [
     ("A theorem on A and c", "A theorem on $A$ and $c$"),
     ("(Σ y_i x_i)ᵀ B x_q", r"$(\sum y_i x_i)^{\top} B x_q$"),
     ("Akyürek & Çelik: 50% of #1_a", r"Aky\"{u}rek \& \c{C}elik: 50\% of $\#1_a$"),
+    ("up to (v, M) → (s v, M / s)", r"up to $(v, M) \to (s v, M / s)$"),
+    ('put into "is (in fact) minimal"', "put into ``is (in fact) minimal''"),
     ("E[w | y] over f", r"$\mathbb E [w \mid y]$ over $f$"),
     ("see `simplify`", r"see \texttt{simplify}"),
 ]
@@ -317,6 +319,77 @@ def test_a_document_stands_on_its_own():
     used = {label for group in re.findall(r"\\cref\{([^}]*)\}", tex) for label in group.split(",")}
     assert used <= labels
     assert r"\textbf{fully checked}" in tex
+
+
+@pytest.mark.parametrize("label", ["ridge-is-bayes-optimal", "general-gaussian", "paper-step-size"])
+def test_each_step_refers_to_what_it_uses(label):
+    found = verdict(label)
+    tex = documents([found], article=False)[f"{label}.tex"]
+    shown = text_page(found)
+    steps = found.theorem.steps
+    whys = re.findall(r"\\why\{(.*)\}", tex)
+    heads = re.findall(r"(?m)^  \d+\. .*(?:\n     \S.*)*", shown)
+    assert len(whys) == len(heads) == len(steps)
+    for step, why, head in zip(steps, whys, heads, strict=True):
+        theorems = {premise.label for premise in step.premises if isinstance(premise, Theorem)}
+        own = {str(i) for i, other in enumerate(steps, start=1) if any(other is premise for premise in step.premises)}
+        assert set(re.findall(r"step:[a-z-]+:(\d+)", why)) == own
+        assert set(re.findall(r"thm:([a-z-]+)", why)) == theorems
+        used = re.search(r"; from ([^]]*)\]$", " ".join(head.split()))
+        assert set(used[1].split(", ") if used else ()) == own | theorems
+
+
+def text_page(found):
+    return "\n".join(Page(found, 100).lines())
+
+
+@pytest.mark.parametrize("label", ["ridge-is-bayes-optimal", "isotropic", "risk-under-shift"])
+def test_what_is_assumed_and_what_was_checked_is_all_there(label):
+    found = verdict(label)
+    tex = documents([found], article=False)[f"{label}.tex"]
+    statement, box = (re.search(rf"(?s)\\begin\{{{name}\}}.*?\\end\{{{name}\}}", tex)[0] for name in ("theorem", "certificate"))
+    page = text_page(found)
+    shown = " ".join(page.split())
+    assumed = page.partition("Assumptions\n")[2].partition("\n\n")[0]
+    names = Names(found.theorem)
+    certificate = found.certificate
+    for fact in found.theorem.given:
+        assert latex(fact, names) in statement
+        assert latex(fact, names) in box
+        assert text(fact, names) in assumed
+    for condition in certificate.side_conditions:
+        assert latex(condition, names) in box
+        assert text(condition, names) in shown
+    for fact in certificate.citations:
+        assert rf"\cite{{{FACTS[fact].source}}}" in box
+        assert FACTS[fact].says in shown
+    assert all(other in box and other in shown for other in certificate.theorems)
+    assert all(rf"\item[{name}.]" in box for name in ("Scope", "Assumptions", "Facts cited", "Theorems used"))
+    assert "all $d$, $n$" in box
+    table = tex.partition(r"\section*{Notation}")[2]
+    stated = [node for step in found.theorem.steps for p in step.premises if isinstance(p, Theorem) for node in Names(p).in_statement()]
+    for symbol in (*names.symbols(), *names.in_statement(), *names.in_proof(), *stated):
+        assert f"\n{latex(symbol, names).rstrip(chr(39))} & " in table
+    for node in names.in_statement():
+        assert re.search(rf"(?m)^{re.escape(latex(node, names))} & \\coloneqq", tex)
+
+
+def test_the_kinds_of_the_symbols_and_the_values_of_a_specialisation():
+    tex = documents([verdict("general-gaussian")], article=False)["general-gaussian.tex"]
+    kinds = (
+        r"Let $n, d \in \{1, 2, \dots\}$, $\sigma^2 \geq 0$, $\Sigma, W, A \in \mathbb R^{d \times d}$, $X \in \mathbb R^{n \times d}$, "
+    )
+    assert (
+        kinds + r"$w, x_q, v_x, c, \omega \in \mathbb R^{d}$, $\varepsilon \in \mathbb R^{n}$ and $\varepsilon_q, v_y \in \mathbb R$."
+        in tex
+    )
+    assert r"\why{\cref{thm:one-step-loss} at $B = v_y A + v_x c^{\top}$}" in tex
+
+
+def test_a_theorem_named_in_a_remark_is_a_reference_where_it_is_stated():
+    made = documents([verdict(label)._replace(theorem=load(label)) for label in ("general-gaussian", "no-signal")], article=True)
+    assert r"see \cref{thm:no-signal}." in made["icl-theory.tex"]
+    assert r"see \texttt{no-signal}." in made["general-gaussian.tex"]
 
 
 def test_an_article_has_them_in_order():

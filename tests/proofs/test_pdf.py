@@ -1,7 +1,9 @@
 """Compiled documents, and what their logs must not hold."""
 
+import os
 import re
 import shutil
+import subprocess
 
 import pytest
 from click.testing import CliRunner
@@ -19,7 +21,9 @@ from proofs.printing.names import Names
 from proofs.printing.pdf import compiled, complaints
 from proofs.theorems import LABELS, load
 
-needs_latex = pytest.mark.skipif(shutil.which("latexmk") is None, reason="needs LaTeX: apt-get install latexmk texlive-latex-extra")
+needs_latex = pytest.mark.skipif(
+    not (shutil.which("latexmk") and shutil.which("pdflatex")), reason="needs LaTeX: apt-get install latexmk texlive-latex-extra"
+)
 
 SMALL = r"\documentclass{article}\begin{document}\section{One}\label{sec:one}" + "\n%s\n" + r"\end{document}"
 
@@ -59,6 +63,15 @@ def test_a_flaw_is_named_with_its_place(body, said):
     with pytest.raises(TypesettingError, match=said) as error:
         compiled({"small.tex": SMALL % body})
     assert "\n" not in str(error.value)
+
+
+@needs_latex
+def test_a_tool_that_fails_is_named_and_not_what_follows_from_it(monkeypatch, tmp_path):
+    (tmp_path / "bibtex").write_text("#!/bin/sh\nexit 3\n")
+    (tmp_path / "bibtex").chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(TypesettingError, match=r"small.tex: latexmk failed: .*bibtex"):
+        compiled({"small.tex": SMALL % r"\cite{x}\bibliographystyle{plain}\bibliography{r}", "r.bib": "@misc{x, title={X}}"})
 
 
 @needs_latex
@@ -115,8 +128,6 @@ def test_estimated_widths_are_those_that_tex_measures(tmp_path):
     lines = [rf"\setbox0\hbox{{$\displaystyle {tex}$}}\typeout{{WIDTH \the\wd0}}" for tex in formulas]
     preamble = r"\documentclass[11pt]{article}\usepackage{amsmath,amssymb,mathtools}\begin{document}"
     (tmp_path / "w.tex").write_text("\n".join([preamble, *lines, r"\end{document}"]))
-    import subprocess
-
     subprocess.run(["pdflatex", "-interaction=batchmode", "w.tex"], cwd=tmp_path, check=True, capture_output=True)
     measured = [float(points) / 10.95 for points in re.findall(r"WIDTH ([\d.]+)pt", (tmp_path / "w.log").read_text())]
     assert len(measured) == len(formulas) > 100
