@@ -13,7 +13,7 @@ Used on the way, and to be licensed by the caller's facts: Kᵀ = K for covarian
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -42,8 +42,10 @@ from sympy import (
 from proofs.blocks import collapsed
 from proofs.errors import RuleError
 from proofs.language import (
+    All,
     ConditionalMean,
     Gradient,
+    Implication,
     Invertible,
     Mean,
     Named,
@@ -63,6 +65,7 @@ Poly = dict[Monomial, Fraction]
 MatrixPoly = dict[Word, Poly]
 
 ONE: Poly = {(): Fraction(1)}
+_MOST_TERMS = 100_000
 
 
 def plus(*polys: Poly) -> Poly:
@@ -83,6 +86,8 @@ def times(*polys: Poly) -> Poly:
             for b, q in poly.items():
                 key = tuple(sorted(a + b))
                 product[key] = product.get(key, Fraction(0)) + p * q
+            if len(product) > _MOST_TERMS:
+                raise RuleError(f"a product of more than {_MOST_TERMS} terms is not multiplied out.")
         total = {monomial: coefficient for monomial, coefficient in product.items() if coefficient}
     return total
 
@@ -95,8 +100,9 @@ def scaled(poly: Poly, factor: Fraction | int) -> Poly:
 class Algebra:
     """The normal forms of one step, under its facts (assumptions and conclusions of premises)."""
 
-    def __init__(self, facts: Iterable[Any] = ()) -> None:
-        self.facts = [part for fact in facts for part in conjuncts(fact)]
+    def __init__(self, facts: Iterable[Any] = (), hypotheses: Iterable[Any] = ()) -> None:
+        self._hypotheses = list(hypotheses)
+        self.facts = [part for fact in (*facts, *self._hypotheses) for part in conjuncts(fact)]
         self.laws = {fact.args[0]: fact for fact in self.facts if isinstance(fact, Normal)}
         covariances = [m for fact in self.facts if isinstance(fact, Normal) for m in fact.args[1:]]
         definite = [fact.args[0] for fact in self.facts if isinstance(fact, PositiveDefinite | PositiveSemidefinite)]
@@ -367,13 +373,18 @@ class Algebra:
             if kind == "mean":
                 self._integrable(tuple(j for j in rest[0] if self.depends(self._atoms[j]) & variables), variables)
             # E|E[P | outer]| ≤ E|P|, so a mean that holds a predictor has a mean, if it stands alone
-            inside = kind == "mean" and any(self._atoms[j][0] == "predictor" for j in rest[0])
+            inside = kind == "mean" and self._predicts(rest[0])
             if kind in ("reciprocal", "opaque") or (inside and len(bound) > 1):
                 raise RuleError(f"the mean need not exist: its integrand holds {rest[-1]}.")
             for k in rest[0] if kind == "word" else ():
                 matrix = self.matrix_of(k)
                 if not isinstance(matrix, MatrixSymbol) and matrix.atoms(MatrixSymbol) & variables and not self._bounded(matrix, variables):
                     raise RuleError(f"the mean need not exist: {matrix} may be unbounded.")
+
+    def _predicts(self, monomial: Monomial) -> bool:
+        """Whether a predictor stands in it, however many means deep."""
+        atoms = [self._atoms[i] for i in monomial]
+        return any(atom[0] == "predictor" or (atom[0] == "mean" and self._predicts(atom[1])) for atom in atoms)
 
     def _bounded(self, inverse: Any, variables: set[Any]) -> bool:
         """(P + K)⁻¹ with P positive definite and free of the variables, K ≽ 0, has norm at most 1/λ_min(P)."""
@@ -528,17 +539,34 @@ class Algebra:
         return any(self._matches(fact, matrix) or self._matches(Transpose(fact), matrix) for fact in facts)
 
     def licensed(self) -> tuple[Any, ...]:
-        """The side conditions of what was inverted and divided by; raises RuleError where one is not known to hold."""
+        """The side conditions of what was inverted and divided by; raises RuleError where one is not known to hold.
+
+        One that holds because of the hypotheses is a condition under them.
+        """
         conditions: dict[Any, None] = {}
         for matrix in list(self.inverted):
-            if not self.invertible(matrix):
+            need = self._condition(Invertible(matrix), self.invertible, matrix)
+            if need is None:
                 raise RuleError(f"{matrix} is inverted, and is not known to be invertible.")
-            conditions[Invertible(matrix)] = None
+            conditions[need] = None
         for scalar in list(self.divisors):
-            if not self.nonzero(scalar):
+            need = self._condition(Ne(scalar, 0, evaluate=False), self.nonzero, scalar)
+            if need is None:
                 raise RuleError(f"division by {scalar}, which is not known to be ≠ 0.")
-            conditions[Ne(scalar, 0, evaluate=False)] = None
+            conditions[need] = None
         return tuple(conditions)
+
+    def _condition(self, condition: Any, known: Callable[[Any], bool], subject: Any) -> Any:
+        facts, assumed = self.facts, [part for fact in self._hypotheses for part in conjuncts(fact)]
+        self.facts = [fact for fact in facts if fact not in assumed]
+        try:
+            if known(subject):
+                return condition
+        finally:
+            self.facts = facts
+        if not known(subject):
+            return None
+        return Implication(assumed[0] if len(assumed) == 1 else All(*assumed), condition)
 
 
 def _scale(matrix: Any) -> tuple[Any, Any]:

@@ -61,6 +61,7 @@ from proofs.language import (
 )
 
 Matrix = list[list[Any]]
+_LARGEST = 400  # entries of a matrix in an instance
 
 
 class Undecided(Exception):
@@ -313,6 +314,8 @@ def instances(given: tuple[Any, ...], *statements: Any, seed: int = 0, tries: in
         instance = Instance(values, laws)
         for m in sorted(matrices, key=str):
             rows, cols = (int(instance.number(size)) for size in m.shape)
+            if rows * cols > _LARGEST:
+                return
             spread = rng.choice((1, 2, 2, 3, 3))  # a matrix of zeros satisfies many an equation
             entries = [[QQ(rng.randrange(1 - spread, spread)) for _ in range(cols)] for _ in range(rows)]
             if m in covariances and rows == cols:

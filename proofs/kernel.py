@@ -82,10 +82,9 @@ class Theorem(NamedTuple):
         """What is assumed."""
         return self.statement.given
 
-    def restate(self, *, claim: Any = None, given: Any = None) -> Theorem:
-        """The same steps, attached to another statement; whether they prove it is for `check` to say."""
-        statement = Statement(self.claim if claim is None else claim, self.given if given is None else given)
-        return self._replace(statement=statement)
+    def restate(self, **changes: Any) -> Theorem:
+        """The same steps under another claim or other assumptions (`claim=…, given=…`); whether they prove it is for `check` to say."""
+        return self._replace(statement=self.statement._replace(**changes))
 
 
 class _Record(NamedTuple):
@@ -119,7 +118,7 @@ class Certificate(metaclass=_Sealed):
     label claim assumptions  what was proved, under what
     status                   "fully checked", or "checked" where something was admitted
     scope                    for which values of the symbols
-    side_conditions          what was divided by and inverted, each shown to be allowed
+    side_conditions          what its own steps divided by and inverted, each shown to be allowed (under its hypothesis, where it has one)
     citations                facts from the pinned list; `admitted` lists what is on trust
     theorems                 labels of the theorems used, in the end
     """
@@ -190,6 +189,9 @@ def check_each(theorems: Iterable[Theorem]) -> Iterator[Certificate | ProofError
             record = _check_theorem(theorem, checked, ())
         except ProofError as error:
             yield error
+            continue
+        except Exception as error:  # what cannot even be read or printed is refused as well
+            yield ProofError(f"the theorem cannot be read: {type(error).__name__}.")
             continue
         certificate: Certificate = object.__new__(cast(Any, Certificate))
         _RECORDS[certificate] = (record, _fingerprint(record))

@@ -298,6 +298,17 @@ def bound(*statements: Any) -> set[Any]:
     return found
 
 
+def free(expr: Any) -> set[Any]:
+    """The symbols that an expression speaks of, without those that a mean or a gradient binds."""
+    if isinstance(expr, Symbol | MatrixSymbol):
+        return {expr, *(symbol for size in getattr(expr, "shape", ()) for symbol in size.free_symbols)}
+    if isinstance(expr, Gradient):
+        scalar, symbol, point = expr.args
+        return free(scalar) - {symbol} | free(point)
+    inside = {symbol for arg in expr.args if isinstance(arg, Basic) for symbol in free(arg)}
+    return inside - set(expr.args[-1]) if isinstance(expr, Mean | ConditionalMean) else inside
+
+
 __all__ = [
     "All",
     "Any_",
@@ -320,6 +331,7 @@ __all__ = [
     "conjuncts",
     "different",
     "equal",
+    "free",
     "more_than",
     "nodes",
     "scalar",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
-from sympy import Eq
+from sympy import Eq, Ne
 from sympy.core.relational import Relational
 
-from proofs.algebra import ONE, Algebra
+from proofs.algebra import ONE, Algebra, plus, scaled
 from proofs.errors import RuleError, StatementError
 from proofs.instances import instances
-from proofs.language import Implication, Named, NamedMatrix, Normal, Predictor, conjuncts, nodes, rebuilt, symbols_of
+from proofs.language import All, Any_, Equivalence, Implication, Normal, Predictor, conjuncts, nodes, symbols_of, unnamed
 from proofs.rules.logic import follows
 from proofs.wellformed import LAW, Vocabulary
+
+_PATIENCE = 5  # seconds in which to find numbers that satisfy a hypothesis
 
 
 def check_statement(claim: Any, given: tuple[Any, ...], vocabulary: Vocabulary) -> None:
@@ -26,7 +29,7 @@ def check_statement(claim: Any, given: tuple[Any, ...], vocabulary: Vocabulary) 
     _check_assumptions(given)
     if claim in given or any(part in given for part in conjuncts(claim)):
         raise StatementError("the claim is among its own assumptions.")
-    if next(instances(given, claim), None) is None:
+    if next(instances(given, claim, stop=time.monotonic() + _PATIENCE), None) is None:
         raise StatementError("no numbers were found that satisfy the assumptions: they may contradict each other.")
     reached: set[Any] = set()
     for part in conjuncts(claim):
@@ -57,32 +60,39 @@ def _says_something(part: Any, given: tuple[Any, ...], reached: set[Any]) -> Ite
 
     A hypothesis is satisfiable if there are numbers at which it holds, or if an earlier conjunct of the claim derives it from one that is.
     """
-    if isinstance(part, Implication):
+    whole, hypotheses = part, given
+    while isinstance(part, Implication):
         hypothesis, part = part.args
-        if hypothesis not in reached and next(instances((*given, hypothesis), part), None) is None:
+        hypotheses = (*hypotheses, hypothesis)
+        if hypothesis not in reached and next(instances(hypotheses, part, stop=time.monotonic() + _PATIENCE), None) is None:
             raise StatementError(f"no numbers were found that satisfy the hypothesis {hypothesis}.")
+    if part is not whole:
         yield from conjuncts(part)
-    for relation in conjuncts(part):
-        if isinstance(relation, Relational) and _evident(relation):
-            raise StatementError(f"the claim {relation} says nothing: both sides evaluate to {relation.args[0].doit()}.")
+    for relation in _relations(whole):
+        if _evident(relation):
+            raise StatementError(f"the relation {relation} says nothing: it holds or fails by evaluation, at {relation.args[0].doit()}.")
+
+
+def _relations(statement: Any) -> Iterator[Any]:
+    """The relations that a statement is made of, however deep."""
+    if isinstance(statement, Relational):
+        yield statement
+    elif isinstance(statement, All | Any_ | Implication | Equivalence):
+        for part in statement.args:
+            yield from _relations(part)
 
 
 def _evident(relation: Any) -> bool:
-    """Whether the two sides are one expression, or are numbers (for an equation: 0), once they are evaluated."""
+    """Whether the two sides are one expression, or are numbers (for an equation: 0 = 0 or two different ones), once they are evaluated."""
     left, right = (unnamed(side).doit() for side in relation.args)
     if left == right:
         return True
     algebra = Algebra()
     try:
-        forms = [algebra.matrix(side) if getattr(side, "is_Matrix", False) else algebra.scalar(side) for side in relation.args]
+        forms: list[Any] = [algebra.matrix(side) if getattr(side, "is_Matrix", False) else algebra.scalar(side) for side in relation.args]
     except RuleError:
         return False
-    return not any(forms) if isinstance(relation, Eq) else all(form.keys() <= ONE.keys() for form in forms)
-
-
-def unnamed(expr: Any) -> Any:
-    """An expression with what its names stand for in place of them."""
-    if isinstance(expr, Named | NamedMatrix):
-        return unnamed(expr.args[1])
-    args = [unnamed(arg) for arg in expr.args]
-    return expr if all(a is b for a, b in zip(args, expr.args, strict=True)) else rebuilt(expr, args)
+    if isinstance(relation, Eq | Ne):
+        numbers = not getattr(relation.args[0], "is_Matrix", False) and all(form.keys() <= ONE.keys() for form in forms)
+        return not any(forms) or numbers
+    return plus(forms[0], scaled(forms[1], -1)).keys() <= ONE.keys()

@@ -41,6 +41,7 @@ from sympy import (
 )
 from sympy.core.symbol import Str
 from sympy.logic.boolalg import BooleanAtom
+from sympy.matrices.immutable import ImmutableDenseMatrix
 
 from proofs.errors import StatementError
 from proofs.language import (
@@ -102,6 +103,7 @@ _GRAMMAR: tuple[tuple[type, str, tuple[str, ...]], ...] = (
     (Equivalence, STATEMENT, (STATEMENT, STATEMENT)),
     (Normal, LAW, (SYMBOL, MATRIX, MATRIX)),
 )
+_LARGEST_EXPONENT = 64  # a power is multiplied out
 _NUMBERS = (Integer, Rational, type(S.Zero), type(S.One), type(S.NegativeOne), type(S.Half))
 _DOMAINS: tuple[dict[str, Any], ...] = (
     {"real": True},
@@ -155,6 +157,8 @@ class Vocabulary:
             if not any(node == Symbol(node.name, **domain) for domain in _DOMAINS):
                 raise StatementError(f"the symbol {node} must range over all reals, those ≥ 0 or > 0, or whole numbers ≥ 0 or > 0.")
         elif kind is BlockMatrix:
+            if len(node.args) != 1 or type(node.args[0]) is not ImmutableDenseMatrix:
+                raise StatementError("a block matrix holds its blocks in a matrix of sympy's own.")
             _check_blocks([[self._block(node.blocks[i, j]) for j in range(node.blockshape[1])] for i in range(node.blockshape[0])], node)
         else:
             self._read_arguments(node, wanted)
@@ -168,7 +172,7 @@ class Vocabulary:
             raise StatementError(f"a {type(node).__name__} of {len(node.args)} arguments is not part of the language of statements.")
         for argument, what in zip(node.args, wanted, strict=True):
             if what == EXPONENT:
-                right = _is_number(argument) and argument.is_Integer
+                right = _is_number(argument) and argument.is_Integer and abs(argument.p) <= _LARGEST_EXPONENT
             elif what == NAME:
                 right = type(argument) is Str
             elif what == VARIABLES:
@@ -191,7 +195,7 @@ class Vocabulary:
         return block
 
     def _name(self, name: Any, meaning: Any) -> None:
-        if type(name) is not str or not name.strip() or name.strip()[0].isdigit():
+        if type(name) is not str or not name.isidentifier():
             raise StatementError(f"{name!r} is not a name.")
         if self._meanings.setdefault(name, meaning) != meaning:
             raise StatementError(f"the name {name} is given to two different things.")

@@ -31,6 +31,12 @@ sigma2_test = Symbol("sigma2_t", nonnegative=True)
 Sigma_test = MatrixSymbol("Sigma_t", d, d)
 W_test = MatrixSymbol("W_t", d, d)
 
+X_test = MatrixSymbol("X_t", n_test, d)
+w_test = MatrixSymbol("w_t", d, 1)
+eps_test = MatrixSymbol("epsilon_t", n_test, 1)
+x_q_test = MatrixSymbol("x_qt", d, 1)
+eps_q_test = MatrixSymbol("epsilon_qt", 1, 1)
+
 y = MatrixSymbol("y", n, 1)
 u = MatrixSymbol("u", d, 1)
 u_0 = MatrixSymbol("u_0", d, 1)
@@ -67,8 +73,8 @@ TABLE: tuple[Entry, ...] = (
     Entry(n_test, r"n_{\mathrm t}", "context length at test time", "M (Zhang et al.)"),
     Entry(d, "d", "dimension of a covariate", "d"),
     Entry(sigma2, r"\sigma^2", "variance of the label noise, ≥ 0", "σ²"),
-    Entry(Sigma, r"\Sigma", "covariance of a covariate, positive definite", "Σ, Λ (Zhang et al.)"),
-    Entry(W, "W", "covariance of the task vector, positive semidefinite", "I (Theorem 1), Σ⁻¹ (Theorem 2), ψ²I (Wu et al.)"),
+    Entry(Sigma, r"\Sigma", "covariance of a covariate", "Σ, Λ (Zhang et al.)"),
+    Entry(W, "W", "covariance of the task vector", "I (Theorem 1), Σ⁻¹ (Theorem 2), ψ²I (Wu et al.)"),
     Entry(X, "X", "covariates of the context, one example a row (n×d)", "X"),
     Entry(w, "w", "task vector, drawn anew for each prompt", "w"),
     Entry(eps, r"\varepsilon", "label noise of the context (n×1); y = Xw + ε", "ε"),
@@ -80,8 +86,13 @@ TABLE: tuple[Entry, ...] = (
     Entry(c, "c", "label row m_yx of the key-query matrix, as a column", "W_KᵀW_Q, block (2,1)"),
     Entry(B, "B", "learned step v_y A + v_x cᵀ: the part of ŷ odd in the labels is (Σ y_i x_i)ᵀ B x_q", "η·I, η·Σ⁻¹"),
     Entry(sigma2_test, r"\sigma_{\mathrm t}^2", "noise variance at test time, ≥ 0", ""),
-    Entry(Sigma_test, r"\Sigma_{\mathrm t}", "covariance of a covariate at test time, positive definite", ""),
-    Entry(W_test, r"W_{\mathrm t}", "covariance of the task vector at test time, positive semidefinite", ""),
+    Entry(Sigma_test, r"\Sigma_{\mathrm t}", "covariance of a covariate at test time", ""),
+    Entry(W_test, r"W_{\mathrm t}", "covariance of the task vector at test time", ""),
+    Entry(X_test, r"X_{\mathrm t}", "covariates of the context at test time", ""),
+    Entry(w_test, r"w_{\mathrm t}", "task vector at test time", ""),
+    Entry(eps_test, r"\varepsilon_{\mathrm t}", "label noise of the context at test time", ""),
+    Entry(x_q_test, r"x_{q\mathrm t}", "covariate of the query at test time", ""),
+    Entry(eps_q_test, r"\varepsilon_{q\mathrm t}", "label noise of the query at test time", ""),
     Entry(y, "y", "labels of the context (n×1), any numbers unless y = Xw + ε is said", "y"),
     Entry(u, "u", "argument of the least-squares objective", "w"),
     Entry(u_0, "u_0", "point at which a gradient step starts", "w₀"),
@@ -115,6 +126,10 @@ NAMES: tuple[Name, ...] = (
     Name("e_3", "e_3", "e₃", "the same with the task vector in whitened coordinates too"),
     Name("e_tilde", r"\tilde e", "ẽ", "error of the layer with whitened parameters on whitened prompts"),
     Name("y_q", "y_q", "y_q", "label of the query"),
+    Name("yhat_test", r"\hat y_{\mathrm t}", "ŷ_t", "prediction of the layer on a prompt at test time"),
+    Name("y_test", r"y_{\mathrm t}", "y_t", "labels of the context at test time"),
+    Name("rho", r"\rho", "ρ", "risk of the trained layer at test time"),
+    Name("y_q_test", r"y_{q\mathrm t}", "y_qt", "label of the query at test time"),
     Name("L", "L", "L", "in-context loss E(ŷ − y_q)²"),
     Name("L_star", r"L_\star", "L*", "minimum of the in-context loss"),
     Name("L_test", r"L_{\mathrm t}", "L_t", "minimum of the in-context loss of the test setting"),

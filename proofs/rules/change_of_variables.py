@@ -1,4 +1,4 @@
-"""Linear change of Gaussian variables; whitening is the case X = Z Rᵀ with Σ = R Rᵀ.
+"""Linear change of Gaussian variables; whitening is the case X = X̃Tᵀ with Σ = TTᵀ.
 
 The law of centred jointly Gaussian variables is determined by their covariances. So if the matrices Z of a mean are replaced by linear
 functions φ_Z(U) of other independent Gaussian matrices U, and the φ_Z(U) have the covariances of the Z (in particular none between

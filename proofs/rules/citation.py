@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sympy import Eq, MatAdd, MatrixSymbol, Trace
 
 from proofs.algebra import plus, scaled
-from proofs.language import ConditionalMean, Gradient, Mean, Predictor, bound, conjuncts, nodes, replaced
+from proofs.language import ConditionalMean, Gradient, Mean, Normal, Predictor, bound, conjuncts, nodes, replaced
 from proofs.rules.inference import Inference, Support, minus, need, of_kind
 
 
@@ -69,6 +69,9 @@ def _conditional(step: Inference) -> Support:
     seen = replaced(h, {y: MatrixSymbol("y_given", *y.shape)})
     need(not seen.atoms(MatrixSymbol) & set(variables), f"{h} is not a function of {y} as it stands.")
     algebra = step.algebra()
+    covariances = [matrix for z in variables for matrix in algebra.laws[z].args[1:]] if set(variables) <= set(algebra.laws) else [None]
+    # with a density, two continuous versions that agree almost surely agree everywhere
+    need(all(matrix is not None and algebra.definite(matrix) for matrix in covariances), "a covariance is not known to be definite.")
     algebra.scalar(Mean(g**2 + h**2, *variables))  # finite second moments
     gap = plus(algebra.scalar(premise.lhs), scaled(algebra.scalar(Mean((g - h) * name, *variables)), -1))
     need(algebra.vanishes(gap), "the premise is not that g − h(y) is orthogonal to f(y).")
@@ -83,6 +86,7 @@ def _gradient(step: Inference) -> Support:
     _, delta, curvature = step.arguments
     loss, u, point = gradient.args
     outside = {s for expr in (equation.rhs, point, curvature) for s in expr.atoms(MatrixSymbol)}
+    need(not any(u in fact.atoms(MatrixSymbol) for fact in step.given if isinstance(fact, Normal)), f"a law depends on {u}.")
     need(u not in outside, f"{u} is bound by the gradient: it must not stand in the point, in g or in H.")
     need(u not in bound(loss) and not bound(loss) & outside, "the objective averages over a symbol of the expansion.")
     new = isinstance(delta, MatrixSymbol) and delta.shape == u.shape and delta not in outside | loss.atoms(MatrixSymbol)

@@ -16,14 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from math import prod
 from typing import Any
 
-from sympy import Eq, MatrixSymbol
+from sympy import Eq, MatrixSymbol, factorial2
 
 from proofs.algebra import ONE, Algebra, MatrixPoly, Monomial, Poly, plus, scaled, times
 from proofs.errors import RuleError
 from proofs.rules.inference import Inference, Support, need, of_kind, under_hypotheses
 
+_MOST_PAIRINGS = 20_000
 Port = tuple[int, int]  # (place of a letter, 0 for its left index and 1 for its right one)
 
 
@@ -80,6 +82,9 @@ class _Rings:
 
     def mean(self) -> Poly:
         """The sum over pairings."""
+        number = prod(factorial2(len(places) - 1) for places in self.copies.values() if places)
+        if number > _MOST_PAIRINGS:
+            raise RuleError(f"a moment with {number} pairings is not listed; at most {_MOST_PAIRINGS} are.")
         total: list[Poly] = []
         for choice in product(*(list(_pairings(places)) for places in self.copies.values())):
             partner: dict[int, tuple[int, Any]] = {}

@@ -8,7 +8,7 @@ from sympy import Add, Eq, MatAdd, MatMul, MatrixSymbol, Mul, Symbol
 
 from proofs.algebra import Algebra
 from proofs.errors import RuleError
-from proofs.language import Implication, bound, conjuncts, replaced
+from proofs.language import Implication, Normal, bound, conjuncts, free, replaced
 
 
 class Inference(NamedTuple):
@@ -31,9 +31,14 @@ class Inference(NamedTuple):
         return tuple(claim for claim, _ in self.premises)
 
     def algebra(self) -> Algebra:
-        """Normal forms under the assumptions, the conclusions of the premises and the hypotheses of an implication to be shown."""
-        hypotheses = self.conclusion.args[:1] if isinstance(self.conclusion, Implication) else ()
-        return Algebra((*self.given, *self.claims, *hypotheses))
+        """Normal forms under the assumptions, the conclusions of the premises and the hypotheses of an implication to be shown.
+
+        A hypothesis speaks of free symbols; of one that a mean averages over it would be a fact about one outcome, so it is left out.
+        """
+        antecedent = self.conclusion.args[:1] if isinstance(self.conclusion, Implication) else ()
+        averaged = {fact.args[0] for fact in self.given if isinstance(fact, Normal)} | bound(self.conclusion, *self.claims)
+        hypotheses = [part for whole in antecedent for part in conjuncts(whole) if not free(part) & averaged]
+        return Algebra((*self.given, *self.claims), hypotheses)
 
 
 class Support(NamedTuple):

@@ -2,8 +2,10 @@
 
 A statement holds for all values of its free symbols that satisfy its assumptions; so it holds for the values named, each of the shape and
 in the domain (whole, positive, …) of its symbol, provided that every assumption becomes one that is known. An assumption that is not
-known becomes a hypothesis of the conclusion, "if it holds then …". All are replaced at once, shapes too; nothing is evaluated. What a
-mean averages over is bound: it is neither replaced nor allowed to occur in a value.
+known becomes a hypothesis of the conclusion, "if it holds then …". All are replaced at once, shapes too; nothing is evaluated.
+
+What a mean averages over is bound: it is neither replaced nor allowed to occur in a value. A Gaussian matrix may be renamed, everywhere, to
+one of which the statement does not speak; that this one has the law is checked as every assumption is.
 
 An auxiliary law is dropped: if the statement assumes Z Gaussian, and neither its claim nor the assumptions here mention Z, then the claim
 holds without, because a Gaussian matrix with any two positive semidefinite covariances exists. Those must be known to be so.
@@ -44,13 +46,18 @@ def check(step: Inference) -> Support:
     (claim, given), *others = step.premises
     algebra = Algebra((*step.given, *(other for other, _ in others)))
     mapping = dict(step.arguments)
-    fixed = bound(claim) | {fact.args[0] for fact in given if isinstance(fact, Normal)}
-    free = set(symbols_of(claim, *given).values())
+    laws = {fact.args[0] for fact in given if isinstance(fact, Normal)}
+    fixed = bound(claim, *given) | laws
+    symbols = symbols_of(claim, *given)
+    renamed = {z: value for z, value in mapping.items() if z in laws}
+    for z, value in renamed.items():
+        fresh = isinstance(value, MatrixSymbol) and value.name not in symbols and list(renamed.values()).count(value) == 1
+        need(fresh, f"{z} is averaged over: it can be renamed to a symbol of which the statement does not speak, and to nothing else.")
     scalars = {symbol: value for symbol, value in mapping.items() if isinstance(symbol, Symbol)}
     for symbol, value in mapping.items():
-        need(isinstance(symbol, Symbol | MatrixSymbol) and symbol in free, f"{symbol} is not a symbol of the statement.")
-        need(symbol not in fixed, f"{symbol} is averaged over, and cannot be replaced.")
-        caught = {z.name for z in fixed} & symbols_of(value).keys()
+        need(isinstance(symbol, Symbol | MatrixSymbol) and symbol in symbols.values(), f"{symbol} is not a symbol of the statement.")
+        need(symbol not in fixed or symbol in renamed, f"{symbol} is averaged over, and cannot be replaced.")
+        caught = set() if symbol in renamed else {z.name for z in (*fixed, *renamed.values())} & symbols_of(value).keys()
         need(not caught, f"the value {value} holds {min(caught, default=None)}, which the statement averages over.")
         if isinstance(symbol, Symbol):
             need(in_domain(algebra, symbol, value), f"{value} is not known to be in the domain of {symbol}.")

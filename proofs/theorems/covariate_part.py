@@ -27,7 +27,7 @@ def theorem() -> Theorem:
         note="The mean square over the context and the query.",
     )
     first = derive("trace-inequality", at_least(through, 0), by=(Identity(1), A.T * Sigma * v_x, Sigma), note="A quadratic form of Σ.")
-    second = derive("trace-inequality", at_least(keys, 0), by=(Sigma, A.T, Sigma), note="A trace of two definite factors.")
+    second = derive("trace-inequality", at_least(keys, 0), by=(Sigma, A.T, Sigma), note="A trace of two semidefinite factors.")
     third = derive("trace-inequality", at_least(values, 0), by=(Identity(1), v_x, Sigma), note="A quadratic form of Σ.")
     parts = derive(
         "sum-of-nonnegatives",

@@ -132,8 +132,8 @@ def theorem() -> Theorem:
     cases = [
         derive("equivalent-relations", Implication(hypothesis, Equivalence(equal(STEP, best), relation)), exists, by=(factor,), note=note)
         for hypothesis, relation, factor, note in (
-            (All(equal(v_x, 0), equal(v_y, 0)), equal(best, 0), -1, "Without values B is 0."),
-            (All(equal(A, 0), equal(c, 0)), equal(best, 0), -1, "Without keys B is 0."),
+            (All(equal(v_x, 0), equal(v_y, 0)), equal(best, 0), -1, "With v = 0 the step B is 0."),
+            (All(equal(A, 0), equal(c, 0)), equal(best, 0), -1, "With A = 0 and c = 0 the step B is 0."),
             (equal(v_x, 0), equal(v_y * A, best), 1, "With v_x = 0 the step is v_y A."),
             (equal(A, 0), equal(v_x * c.T, best), 1, "With A = 0 the step is v_x cᵀ."),
         )
@@ -144,7 +144,7 @@ def theorem() -> Theorem:
         set_of_all,
         no_task,
         *cases,
-        note="Of the four cases two need B* = 0.",
+        note="Of the four cases two need B* = 0, so they are excluded when W ≠ 0.",
     )
     bounded = derive(
         "rank",
@@ -159,7 +159,7 @@ def theorem() -> Theorem:
         Implication(equal(nothing, best), at_most(Rank(W), 1)),
         exists,
         by=(Inverse(H), W, Identity(d)),
-        note="The same bound where the product is 0.",
+        note="The same bound for v_x = 0.",
     )
     as_zero = derive(
         "equivalent-relations",
@@ -216,8 +216,9 @@ def theorem() -> Theorem:
         steps=derive.steps,
         remarks=(
             "Where τ = 0, which means W = 0 and σ² = 0, every label is 0: see the theorem no-signal.",
-            "The rank of W decides: for rank two or more the minimiser is unique up to the scale (v, M) → (s v, M / s) and the last column "
-            "of M, which never acts; for rank one there is a second family; for W = 0 predicting 0 is optimal.",
+            "For a W of rank two or more the minimiser is unique up to the scale (v, M) → (s v, M / s) and the last column of M, "
+            "which never acts. "
+            "A W of rank one is ωωᵀ for some ω, and the last part gives members of the second family. A singular Σ is not covered.",
         ),
     )
 
@@ -239,7 +240,7 @@ def _implements(derive: Derivation, minimal: Any, set_of_all: Step, exists: Step
         derive(
             "matrix-identity",
             Implication(All(equal(first, 0), equal(second, 0)), equal(PREDICTION, one_step(STEP))),
-            note="The even part is 0 on every prompt, term by term.",
+            note=f"With {first} = 0 and {second} = 0 the even part is 0 on every prompt.",
         )
         for first in (v_x, A)
         for second in (v_y, c)

@@ -17,7 +17,7 @@ def theorem() -> Theorem:
     """The theorem."""
     derive = Derivation()
     claim = equal(LOSS, stated(general_loss()))
-    derive("gaussian-moment", claim, note="List every pairing of the Gaussian factors and follow every path of indices.")
+    derive("gaussian-moment", claim, note="Isserlis: the sum over all pairings of the Gaussian factors.")
     return Theorem(
         label="in-context-loss",
         title="The in-context loss as a polynomial",

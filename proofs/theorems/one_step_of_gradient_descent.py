@@ -90,5 +90,8 @@ def theorem() -> Theorem:
         source="von Oswald et al., arXiv 2212.07677, Proposition 1",
         statement=Statement(claim),
         steps=derive.steps,
-        remarks=("The effective value is v = (0, η) and the effective key-query matrix is M = diag(Pᵀ, 0).",),
+        remarks=(
+            "The weights W_K, W_Q, W_V and h do not depend on the prompt.",
+            "The effective value is v = (0, η) and the effective key-query matrix is M = diag(Pᵀ, 0).",
+        ),
     )

@@ -33,7 +33,7 @@ def theorem() -> Theorem:
         equal(W - R * X.T * X * W, sigma2 * R),
         cancels,
         by=((0, Identity(d) * -1, W),),
-        note="So R XᵀX W is W − σ²R.",
+        note="By the definition of the resolvent.",
     )
     gain = R * X.T
     rest = Identity(n) - X * gain
@@ -84,6 +84,9 @@ def theorem() -> Theorem:
         source="textbook Bayesian linear regression, derived here",
         statement=Statement(claim, (*TASK, *AUXILIARY, PositiveDefinite(W), more_than(sigma2, 0))),
         steps=derive.steps,
+        remarks=(
+            "Here r and ỹ are auxiliary variables of the proof, of which the claim does not speak; what uses this theorem drops them.",
+        ),
     )
 
 

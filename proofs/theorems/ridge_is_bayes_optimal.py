@@ -43,8 +43,22 @@ def theorem() -> Theorem:
         equal(penalised(u), penalised(RIDGE) + Trace((u - RIDGE).T * PRECISION * (u - RIDGE))),
         cancels,
         by=((0, 2 * X.T * LABEL * (u - RIDGE).T),),
-        note="The ridge estimate minimises the penalised squared error: complete the square in u.",
+        note="The penalised squared error as a completed square in u.",
     )
+    apart = Trace((u - RIDGE).T * PRECISION * (u - RIDGE))
+    convex = (Identity(1), u - RIDGE, PRECISION)
+    above = derive("trace-inequality", at_least(apart, 0), by=convex, note="A quadratic form of a definite matrix.")
+    alone = derive("trace-inequality", Equivalence(equal(apart, 0), equal(u, RIDGE)), by=convex, note="Its equality case.")
+    least = derive(
+        "sum-of-nonnegatives",
+        All(at_least(penalised(u), penalised(RIDGE)), Equivalence(equal(penalised(u), penalised(RIDGE)), equal(apart, 0))),
+        smallest,
+        above,
+        by=((Integer(1), apart),),
+        note="So the ridge estimate minimises the penalised squared error.",
+    )
+    ridge = All(at_least(penalised(u), penalised(RIDGE)), Equivalence(equal(penalised(u), penalised(RIDGE)), equal(u, RIDGE)))
+    unique = derive("logic", ridge, least, alone, note="It is the only minimiser.")
     source = posterior.theorem()
     orthogonal = derive(
         "specialisation", source.claim, source, note="The error of the ridge estimate is orthogonal to every function of the context."
@@ -99,27 +113,42 @@ def theorem() -> Theorem:
     )
     # on average over the covariates
     averaged = derive(
-        "monotone-mean", at_least(Mean(other, X, x_q), Mean(best, X, x_q)), bound, note="The mean over the covariates keeps the inequality."
+        "monotone-mean", equal(Mean(other, X, x_q), Mean(best + gap, X, x_q)), split, note="The mean of this over the covariates."
     )
+    distance = (ESTIMATE - ANY) ** 2
     whole = [
         derive(
             "citation",
-            equal(risk(predictor, *PROMPT), Mean(risk(predictor, *within), X, x_q)),
+            equal(Mean(integrand, *PROMPT), Mean(Mean(integrand, *within), X, x_q)),
             by=("fubini",),
-            note="The risk over prompts, first the mean within a prompt.",
+            note=f"{what} over prompts: first the mean within a prompt.",
         )
-        for predictor in (ANY, ESTIMATE)
+        for integrand, what in (
+            ((TARGET - ANY) ** 2, "The risk of the predictor"),
+            ((TARGET - ESTIMATE) ** 2, "The risk of the ridge estimate"),
+            (distance, "The mean squared distance"),
+        )
     ]
-    overall = at_least(risk(ANY, *PROMPT), risk(ESTIMATE, *PROMPT))
-    same = derive(
-        "equivalent-relations",
-        Equivalence(overall, averaged.conclusion),
+    far = Mean(distance, *PROMPT)
+    over_prompts = derive(
+        "matrix-identity",
+        equal(risk(ANY, *PROMPT), risk(ESTIMATE, *PROMPT) + far),
+        averaged,
         *whole,
-        by=(1, (0, 1), (1, -1)),
-        note="The inequality between the iterated means is that between the risks over prompts.",
+        by=((0, 1), (1, 1), (2, -1), (3, -1)),
+        note="So the risks over prompts differ by the mean squared distance too.",
     )
-    everywhere = derive("logic", overall, averaged, same, note="So no predictor has smaller risk over prompts either.")
-    parts = (smallest, conditional, split, bound, bayes, everywhere)
+    everywhere = derive(
+        "sum-of-nonnegatives",
+        All(
+            at_least(risk(ANY, *PROMPT), risk(ESTIMATE, *PROMPT)),
+            Equivalence(equal(risk(ANY, *PROMPT), risk(ESTIMATE, *PROMPT)), equal(far, 0)),
+        ),
+        over_prompts,
+        by=((Integer(1), far),),
+        note="So no predictor has smaller risk over prompts, and only those equal to it almost everywhere have the same.",
+    )
+    parts = (unique, conditional, split, bound, bayes, everywhere)
     claim = All(*(part for step in parts for part in (step.conclusion.args if isinstance(step.conclusion, All) else (step.conclusion,))))
     derive("logic", claim, *parts, note="Collect the steps.")
     return Theorem(
@@ -128,4 +157,8 @@ def theorem() -> Theorem:
         source="textbook; the target of learning in Akyürek et al., arXiv 2211.15661",
         statement=Statement(claim, GIVEN),
         steps=derive.steps,
+        remarks=(
+            "The covariates X and x_q are independent of (w, ε), so conditioning on them is holding them fixed. "
+            "A singular prior and σ² = 0, where the ridge estimate is a limit, are not covered.",
+        ),
     )

@@ -8,16 +8,15 @@ from sympy import Identity
 
 from proofs.derivation import Derivation
 from proofs.kernel import Statement, Theorem
-from proofs.language import All, Named, equal, replaced, substitute
+from proofs.language import All, Equivalence, Implication, Named, equal, substitute
 from proofs.theorems import risk_under_shift
 from proofs.theorems.paper_step_size import STEP_SIZE
-from proofs.theorems.risk_under_shift import at_test
-from proofs.theorems.vocabulary import laws, one_step_loss
-from theory.notation import B, Sigma, Sigma_test, W, W_test, d, n_test, sigma2_test
+from proofs.theorems.risk_under_shift import RISK, at_test
+from proofs.theorems.vocabulary import LOSS, laws
+from theory.notation import Sigma, Sigma_test, W, W_test, d, n, n_test, sigma2, sigma2_test
 
 STANDARD = dict.fromkeys((Sigma, W, Sigma_test, W_test), Identity(d))
 STEP_SIZE_THERE = Named("eta_test", 1 / (n_test + d + 1 + sigma2_test))
-RISK = replaced(at_test(one_step_loss(B)), {B: STEP_SIZE * Identity(d)})
 
 
 @cache
@@ -32,27 +31,30 @@ def theorem() -> Theorem:
         by=tuple(STANDARD.items()),
         note="The general formula where every covariance is the identity.",
     )
+    old = general.conclusion.args[0]
+    minimal = equal(LOSS, d + sigma2 - n * d * STEP_SIZE)
     weight = d * n_test * (n_test + d + 1 + sigma2_test)
-    quadratic = derive(
-        "matrix-identity",
-        equal(RISK, weight * STEP_SIZE**2 - 2 * d * n_test * STEP_SIZE + d + sigma2_test),
-        general,
-        by=((0, 1),),
-        note="There B* = ηI, and the traces are powers of d.",
-    )
+    risk = weight * STEP_SIZE**2 - 2 * d * n_test * STEP_SIZE + d + sigma2_test
+    same = [
+        derive("equivalent-relations", Equivalence(*pair), by=(1,), note=note)
+        for pair, note in (
+            ((old.args[0], minimal), "There B* = ηI, so the minimum of the training loss is as in the isotropic theorem."),
+            ((old.args[1], equal(RISK, risk)), "And the traces of the identity are d."),
+        )
+    ]
+    trained = derive("logic", Implication(minimal, equal(RISK, risk)), general, *same, note="So this is the risk of the trained layer.")
     completed = derive(
         "matrix-identity",
-        equal(RISK, d + sigma2_test - d * n_test * STEP_SIZE_THERE + weight * (STEP_SIZE - STEP_SIZE_THERE) ** 2),
-        quadratic,
-        by=((0, 1),),
-        note="Complete the square about the optimal step size of the test setting.",
+        equal(risk, d + sigma2_test - d * n_test * STEP_SIZE_THERE + weight * (STEP_SIZE - STEP_SIZE_THERE) ** 2),
+        note="A completed square about the optimal step size of the test setting.",
     )
-    claim = All(quadratic.conclusion, completed.conclusion)
-    derive("logic", claim, quadratic, completed, note="Collect the steps.")
+    claim = All(trained.conclusion, completed.conclusion)
+    derive("logic", claim, trained, completed, note="Collect the steps.")
+    standard = laws(Identity(d), Identity(d))
     return Theorem(
         label="risk-under-length-shift",
-        title="The risk of the trained predictor under another length and noise",
+        title="The risk of the trained layer under another length and noise",
         source="derived here",
-        statement=Statement(claim, tuple(at_test(fact) for fact in laws(Identity(d), Identity(d)))),
+        statement=Statement(claim, (*standard, *(at_test(fact) for fact in standard))),
         steps=derive.steps,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Identity
+from sympy import Identity, MatMul, MatrixSymbol, Rational, Trace, ZeroMatrix
 
 from proofs.derivation import Derivation
 from proofs.kernel import Statement, Step, Theorem
@@ -12,6 +12,7 @@ from proofs.language import (
     All,
     Any_,
     Equivalence,
+    Gradient,
     Implication,
     PositiveDefinite,
     at_least,
@@ -19,13 +20,15 @@ from proofs.language import (
     different,
     equal,
     more_than,
+    replaced,
     substitute,
 )
 from proofs.theorems import general_gaussian, paper_step_size
 from proofs.theorems.general_gaussian import in_keys, in_values
+from proofs.theorems.one_step_of_gradient_descent import OBJECTIVE
 from proofs.theorems.paper_step_size import STEP_SIZE, correlation, length
-from proofs.theorems.vocabulary import LOSS, PREDICTION, laws, one_step, optimum
-from theory.notation import A, Sigma, W, c, d, n, omega, sigma2, v_x, v_y
+from proofs.theorems.vocabulary import LABEL, LOSS, PREDICTION, laws, one_step, optimum
+from theory.notation import A, Sigma, W, X, c, d, n, omega, sigma2, u, v_x, v_y, x_q, y
 
 
 def theorem(label: str, title: str, source: str, covariance: Any, prior: Any) -> Theorem:
@@ -55,9 +58,9 @@ def theorem(label: str, title: str, source: str, covariance: Any, prior: Any) ->
     same = [
         derive("equivalent-relations", Equivalence(*pair), best, minimum, definite, by=(1,), note=note)
         for pair, note in (
-            ((equal(LOSS, there.loss), equal(LOSS, least)), 'The closed form of the minimum, put into "is the minimum".'),
-            ((at_least(LOSS, there.loss), at_least(LOSS, least)), 'The same in "is at least the minimum".'),
-            ((equal(v_y * A, there.step), equal(v_y * A, step)), "The closed form of the step, put into the first family."),
+            ((equal(LOSS, there.loss), equal(LOSS, least)), "L* replaced by its closed form in L = L*."),
+            ((at_least(LOSS, there.loss), at_least(LOSS, least)), "The same in L ≥ L*."),
+            ((equal(v_y * A, there.step), equal(v_y * A, step)), "B* replaced by its closed form in the first family."),
             ((equal(v_x * c.T, there.step), equal(v_x * c.T, step)), "The same in the second family."),
             ((equal(PREDICTION, one_step(there.step)), equal(PREDICTION, one_step(step))), "The same in the prediction."),
         )
@@ -71,6 +74,7 @@ def theorem(label: str, title: str, source: str, covariance: Any, prior: Any) ->
         *same,
         note="Every minimiser takes one step with this step size, on every prompt.",
     )
+    descends = _descends(derive, prior, least, implements)
     families = derive(
         "logic",
         Equivalence(equal(LOSS, least), Any_(in_values(step), in_keys(step))),
@@ -95,13 +99,13 @@ def theorem(label: str, title: str, source: str, covariance: Any, prior: Any) ->
     )
     second = _second(derive, prior, step, least, families)
     ratio = _ratio(derive, covariance)
-    parts = (bound, attained, implements, families, unique, second, ratio)
+    parts = (bound, attained, implements, descends, families, unique, second, ratio)
     claim = All(*(part.conclusion for part in parts))
     derive("logic", claim, *parts, note="Collect the steps.")
     remarks = (
-        "In sums, yᵀX x_q is Σ_i y_i x_i·x_q: the prediction after one step of gradient descent from 0 on the least-squares objective.",
+        "In sums, yᵀX x_q is Σ_i y_i x_i·x_q. The objective ℓ is half the squared error on the context, and the step starts from 0.",
         "The minimiser is unique up to the scale (v, M) → (s v, M / s) and the last column of M, which never acts, if d ≥ 2. "
-        "In one dimension it is not: there is a second family, in which the labels enter through the keys.",
+        "In one dimension it is not: with Σ⁻¹ = ω², a number, the last but one part gives a minimiser of the second family.",
     )
     return Theorem(label, title, source, Statement(claim, _assumptions(covariance, prior)), derive.steps, remarks)
 
@@ -109,6 +113,34 @@ def theorem(label: str, title: str, source: str, covariance: Any, prior: Any) ->
 def _assumptions(covariance: Any, prior: Any) -> tuple[Any, ...]:
     free = () if covariance == Identity(d) else (PositiveDefinite(covariance),)
     return (*laws(covariance, prior), *free)
+
+
+def _descends(derive: Derivation, metric: Any, least: Any, implements: Step) -> Step:
+    """The prediction at a minimum, as a step of gradient descent from 0."""
+    start = ZeroMatrix(d, 1)
+    slope = Gradient(replaced(OBJECTIVE, {y: LABEL}), u, start)
+    downhill = derive(
+        "citation",
+        equal(slope, MatMul(-1, X.T, LABEL)),
+        by=("gradient", MatrixSymbol("delta", d, 1), Rational(1, 2) * X.T * X),
+        note="The gradient of the least-squares objective at 0.",
+    )
+    step = one_step(STEP_SIZE * metric)
+    descended = Trace(x_q.T * (start - STEP_SIZE * metric * slope))
+    same = derive(
+        "equivalent-relations",
+        Equivalence(equal(PREDICTION, step), equal(PREDICTION, descended)),
+        downhill,
+        by=(1, (0, MatMul(-STEP_SIZE, x_q.T, metric))),
+        note="One step with η Σ⁻¹ is one step of (preconditioned) gradient descent from 0, read at the query.",
+    )
+    return derive(
+        "logic",
+        Implication(equal(LOSS, least), equal(PREDICTION, descended)),
+        implements,
+        same,
+        note="So every minimiser takes one step of (preconditioned) gradient descent.",
+    )
 
 
 def _attained(derive: Derivation, step: Any, least: Any, families: Step) -> Step:

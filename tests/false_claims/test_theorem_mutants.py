@@ -40,6 +40,7 @@ from theory.notation import (
 )
 
 UNIT = Identity(d)
+OWN_RISK = load("risk-under-shift").claim.args[1].lhs.args[1]
 ETA = STEP_SIZE.args[1]
 RESIDUAL = y - X * u_0
 RATE = Symbol("eta", real=True)
@@ -58,6 +59,12 @@ def without(*facts):
 def said(old, new):
     """One word for another, throughout."""
     return lambda theorem: mutated(theorem, exchanging(old, new))
+
+
+def without_hypothesis(theorem):
+    """What is said of the minimisers said of every layer."""
+    first, *rest = theorem.claim.args
+    return theorem.restate(claim=All(first.args[1], *rest))
 
 
 def step_sizes(metric):
@@ -138,11 +145,14 @@ FALSE = {
         "the training noise at test": {TEST.tau.args[1]: OPTIMUM.tau.args[1]},
         "one optimum for both": {TEST.step.args[1]: OPTIMUM.step.args[1]},
         "never worse": said(Ge, at_most),
+        "twice the quadratic part": {OWN_RISK: OWN_RISK + n_test * Trace(TEST.moment)},
+        "for every layer": without_hypothesis,
     },
     "risk-under-length-shift": {
         "η_t with n": {STEP_SIZE_THERE.args[1]: 1 / (n + d + 1 + sigma2_test)},
         "n + d for n + d + 1": {n_test + d + 1 + sigma2_test: n_test + d + sigma2_test},
         "η with σ for σ²": {ETA: 1 / (n + d + 1 + sigma)},
+        "for every layer": without_hypothesis,
     },
     "covariate-part": {
         "without the context": {Trace(v_x.T * X.T * X * A * x_q): Trace(v_x.T * A * x_q)},

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from common.components import evaluate
-from sympy import Identity, Inverse, Matrix, Rational, Symbol, Trace, eye
+from sympy import Identity, Inverse, Matrix, Rational, Symbol, Trace, ZeroMatrix, eye
 
 import proofs
 from proofs.errors import LabelError, ProofError
@@ -21,7 +21,33 @@ from proofs.theorems import LABELS, load
 from proofs.theorems.posterior import PRECISION
 from proofs.theorems.risk_under_shift import SHIFT, TEST, TRAINED
 from theory import Gaussian, Linear, LinearAttention, Setting, global_minimiser, in_context_loss
-from theory.notation import Sigma, T, W, X, X_tilde, d, eps, eps_q, n, r, sigma2, w, w_tilde, x_q, x_q_tilde, y_tilde
+from theory.notation import (
+    Sigma,
+    Sigma_test,
+    T,
+    W,
+    W_test,
+    X,
+    X_test,
+    X_tilde,
+    d,
+    eps,
+    eps_q,
+    eps_q_test,
+    eps_test,
+    n,
+    n_test,
+    r,
+    sigma2,
+    sigma2_test,
+    w,
+    w_test,
+    w_tilde,
+    x_q,
+    x_q_test,
+    x_q_tilde,
+    y_tilde,
+)
 
 UNIT, NOISE = Identity(d), sigma2 * Identity(n)
 NOISY, SIGNAL = more_than(sigma2, 0), more_than(sigma2 + Trace(Sigma * W), 0)
@@ -37,9 +63,20 @@ def laws(covariance, prior):
     }
 
 
+def laws_at_test(covariance, prior):
+    return {
+        Normal(X_test, Identity(n_test), covariance),
+        Normal(w_test, prior),
+        Normal(eps_test, sigma2_test * Identity(n_test)),
+        Normal(x_q_test, covariance),
+        Normal(eps_q_test, sigma2_test * Identity(1)),
+    }
+
+
 GENERAL = laws(Sigma, W) | {PositiveDefinite(Sigma), SIGNAL}
-GRADIENT = {"one-step-loss", "covariate-part", "even-part", "general-gaussian", "ridge-correlation", "paper-step-size"}
-# label: assumptions (None where they are sized anew, and compared below), facts cited, theorems used
+MINIMISERS = {"one-step-loss", "covariate-part", "even-part", "general-gaussian"}
+PAPER = MINIMISERS | {"ridge-correlation", "paper-step-size"}
+# label: assumptions, facts cited, theorems used
 PINNED = {
     "one-step-of-gradient-descent": (set(), {"gradient"}, set()),
     "posterior": (
@@ -63,7 +100,18 @@ PINNED = {
     "covariate-part": ({Normal(X, Identity(n), Sigma), Normal(x_q, Sigma), PositiveDefinite(Sigma)}, {"isserlis"}, set()),
     "even-part": (GENERAL - {Normal(eps_q, sigma2 * Identity(1))}, {"isserlis"}, {"covariate-part"}),
     "general-gaussian": (GENERAL, {"isserlis"}, {"one-step-loss", "covariate-part", "even-part"}),
-    "no-signal": (None, {"isserlis"}, {"covariate-part"}),
+    "no-signal": (
+        {
+            Normal(X, Identity(n), Sigma),
+            Normal(w, ZeroMatrix(d, d)),
+            Normal(eps, ZeroMatrix(n, n)),
+            Normal(x_q, Sigma),
+            Normal(eps_q, ZeroMatrix(1, 1)),
+            PositiveDefinite(Sigma),
+        },
+        {"isserlis"},
+        {"covariate-part"},
+    ),
     "whitening": (
         laws(T * T.T, W) | {Normal(X_tilde, Identity(n), UNIT), Normal(w_tilde, T.T * W * T), Normal(x_q_tilde, UNIT), Invertible(T)},
         set(),
@@ -79,10 +127,14 @@ PINNED = {
         {"isserlis", "fubini"},
         {"ridge-correlation"},
     ),
-    "isotropic": (laws(UNIT, UNIT), {"isserlis", "fubini"}, GRADIENT),
-    "preconditioned": (laws(Sigma, Inverse(Sigma)) | {PositiveDefinite(Sigma)}, {"isserlis", "fubini"}, GRADIENT),
-    "risk-under-shift": (None, {"isserlis"}, {"one-step-loss"}),
-    "risk-under-length-shift": (None, {"isserlis"}, {"one-step-loss", "risk-under-shift"}),
+    "isotropic": (laws(UNIT, UNIT), {"isserlis", "fubini", "gradient"}, PAPER),
+    "preconditioned": (laws(Sigma, Inverse(Sigma)) | {PositiveDefinite(Sigma)}, {"isserlis", "fubini", "gradient"}, PAPER),
+    "risk-under-shift": (
+        GENERAL | laws_at_test(Sigma_test, W_test) | {PositiveDefinite(Sigma_test), more_than(sigma2_test + Trace(Sigma_test * W_test), 0)},
+        {"isserlis"},
+        MINIMISERS,
+    ),
+    "risk-under-length-shift": (laws(UNIT, UNIT) | laws_at_test(UNIT, UNIT), {"isserlis"}, MINIMISERS | {"risk-under-shift"}),
 }
 
 
@@ -105,8 +157,7 @@ def test_a_theorem_is_fully_checked_and_rests_on_what_is_pinned(label):
     assert (certificate.label, certificate.status, certificate.admitted) == (label, "fully checked", ())
     assert certificate.claim == load(label).claim
     assumptions, citations, theorems = PINNED[label]
-    if assumptions is not None:
-        assert set(certificate.assumptions) == assumptions
+    assert set(certificate.assumptions) == assumptions
     assert (set(certificate.citations), set(certificate.theorems)) == (citations, theorems)
 
 

@@ -42,7 +42,7 @@ def test_fubini_needs_the_mean_to_exist():
 
 # conditional-expectation
 
-JOINT = (Normal(x, Sigma), Normal(z, W))
+JOINT = (Normal(x, Sigma), Normal(z, W), PositiveDefinite(Sigma), PositiveDefinite(W))
 f = Predictor("f", x)
 g = tr((x + z).T * a)
 

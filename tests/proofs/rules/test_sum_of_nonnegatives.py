@@ -47,5 +47,5 @@ def test_a_known_equation_is_used_as_it_stands():
 
 
 def test_a_division_does_not_cancel():
-    refused(by(RULE, at_least(r + 1, r), (1 / s, s)), "not known to be > 0")
-    granted(by(RULE, at_least(r + 1, r), (1 / n, n)))
+    refused(by(RULE, at_least(r + s**2 / s, r), (1 / s, s**2)), "not known to be > 0")
+    granted(by(RULE, at_least(r + n**2 * s / n, r), (1 / n, n**2 * s)))
