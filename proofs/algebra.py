@@ -65,7 +65,7 @@ Poly = dict[Monomial, Fraction]
 MatrixPoly = dict[Word, Poly]
 
 ONE: Poly = {(): Fraction(1)}
-_MOST_TERMS = 100_000
+_MOST_TERMS = 20_000
 
 
 def plus(*polys: Poly) -> Poly:

@@ -7,6 +7,7 @@ import pickle
 
 import pytest
 from sympy import Add, Basic, BlockMatrix, Eq, Float, I, Identity, Integer, MatrixSymbol, Mul, Pow, Rational, Symbol, Trace, oo
+from sympy.matrices.immutable import ImmutableDenseMatrix
 
 from proofs.errors import ProofError
 from proofs.kernel import Certificate, Statement, Step, Theorem, check
@@ -386,3 +387,83 @@ def test_what_a_certificate_shows_is_not_changed():
     assert certificate.claim == equal((k + 1) ** 2, k**2 + 2 * k + 1)
     with pytest.raises(AttributeError):
         certificate.assumptions.append(None)
+
+
+# what cannot be read
+
+x_ = Symbol("x", real=True)
+y_ = Symbol("y", real=True)
+DEEP = {
+    "a contradiction in nested hypotheses": (
+        Implication(equal(x_ * y_, 0), Implication(equal(x_ * y_, 1), equal(z, 5))),
+        "satisfy the hypothesis",
+    ),
+    "0 x = 0, or something": (Any_(equal(Mul(0, x_, evaluate=False), 0), equal(x_, 5)), "says nothing"),
+    "1 = 0 iff 2 = 0": (Equivalence(equal(Integer(1), 0), equal(Integer(2), 0)), "says nothing"),
+    "x + 1 > x": (more_than(x_ + 1, x_), "says nothing"),
+    "a name that is a formula": (equal(Named("x**3", (x_ + 1) ** 2), x_**2 + 2 * x_ + 1), "is not a name"),
+    "a symbol named by a formula": (equal(Symbol("a + b", real=True) * z, z), "is not a name"),
+    "a power too large to multiply out": (equal(x_ ** (10**7), 1), "whole number"),
+}
+
+
+@pytest.mark.parametrize(("claim", "message"), DEEP.values(), ids=DEEP)
+def test_a_statement_that_says_nothing_deep_inside(claim, message):
+    with pytest.raises(ProofError, match=message):
+        check(theorem(claim, rule="logic"))
+
+
+def test_a_block_matrix_with_blocks_of_its_own_liking():
+    blocks = type("Blocks", (ImmutableDenseMatrix,), {})([[Sigma, Sigma]])
+    fake = Basic.__new__(BlockMatrix, blocks)
+    with pytest.raises(ProofError, match="matrix of sympy's own"):
+        check(theorem(equal(fake, BlockMatrix([[W, W]])), rule="matrix-identity"))
+
+
+class Broken:
+    """It cannot be compared or printed."""
+
+    def __eq__(self, other):
+        raise ZeroDivisionError
+
+    __hash__ = None
+
+    def __repr__(self):
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        None,
+        5,
+        "isotropic",
+        Broken(),
+        tuple.__new__(Theorem, ("a", "b", "c")),
+        TRUE._replace(steps=(tuple.__new__(Step, ("logic",)),)),
+        TRUE._replace(steps=(Step("logic", Broken()),)),
+        TRUE._replace(steps=Broken()),
+        TRUE._replace(steps=(TRUE.steps[0]._replace(rule=Broken()),)),
+        TRUE._replace(label=Broken()),
+        TRUE.restate(claim=Broken()),
+        TRUE.restate(claim=None),
+        TRUE.restate(given=None),
+        TRUE.restate(given=[LAWS[0]]),
+        TRUE.restate(claim="E tr S = nd"),
+        TRUE.restate(claim=Basic.__new__(BlockMatrix, Integer(5))),
+        TRUE.restate(claim=Basic.__new__(Eq, x_)),
+    ],
+)
+def test_garbage_is_refused_as_everything_else_is(attack):
+    with pytest.raises(ProofError):
+        check(attack)
+
+
+def test_nesting_without_end_is_refused():
+    deep = z
+    for level in range(3000):
+        deep = Named(f"z_{level}", deep)
+    with pytest.raises(ProofError):
+        check(TRUE.restate(claim=equal(deep, 1)))
+    with pytest.raises(ProofError, match="multiplied out"):
+        check(theorem(equal((x_ + y_ + z + n + d + sigma2 + 1) ** 64, z), rule="matrix-identity"))
