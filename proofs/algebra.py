@@ -557,16 +557,17 @@ class Algebra:
         return tuple(conditions)
 
     def _condition(self, condition: Any, known: Callable[[Any], bool], subject: Any) -> Any:
+        """The condition, under one hypothesis or all if it needs them; None where it is not known."""
         facts, assumed = self.facts, [part for fact in self._hypotheses for part in conjuncts(fact)]
-        self.facts = [fact for fact in facts if fact not in assumed]
+        settled = [fact for fact in facts if fact not in assumed]
         try:
-            if known(subject):
-                return condition
+            for chosen in ([], *([part] for part in assumed), assumed):
+                self.facts = [*settled, *chosen]
+                if known(subject):
+                    return condition if not chosen else Implication(chosen[0] if len(chosen) == 1 else All(*chosen), condition)
         finally:
             self.facts = facts
-        if not known(subject):
-            return None
-        return Implication(assumed[0] if len(assumed) == 1 else All(*assumed), condition)
+        return None
 
 
 def _scale(matrix: Any) -> tuple[Any, Any]:

@@ -218,7 +218,7 @@ def theorem() -> Theorem:
             "Where τ = 0, which means W = 0 and σ² = 0, every label is 0: see the theorem no-signal.",
             "For a W of rank two or more the minimiser is unique up to the scale (v, M) → (s v, M / s) and the last column of M, "
             "which never acts. "
-            "A W of rank one is ωωᵀ for some ω, and the last part gives members of the second family. A singular Σ is not covered.",
+            "If W has rank one, it is ωωᵀ for some ω, and the last part gives members of the second family. A singular Σ is not covered.",
         ),
     )
 
