@@ -54,10 +54,10 @@ class _OneLineErrors(click.Group):
             sys.exit(end.exit_code)
         except (click.Abort, KeyboardInterrupt):
             sys.exit(130)
-        except BrokenPipeError:
+        except OSError as error:  # the reader is gone, the disk is full, a name is too long
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that flushing at exit does not fail again
-            sys.exit(141)
-        except OSError as error:  # a full disk, a name that is too long
+            if isinstance(error, BrokenPipeError):
+                sys.exit(141)
             _fail(str(error), 2)
 
 

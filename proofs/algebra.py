@@ -44,7 +44,7 @@ from proofs.errors import RuleError
 from proofs.language import (
     All,
     ConditionalMean,
-    Gradient,
+    GradientAt,
     Implication,
     Invertible,
     Mean,
@@ -254,7 +254,7 @@ class Algebra:
             return total
         if isinstance(expr, MatrixSymbol):
             return {(self._letter(expr, expr, expr.shape == (1, 1) or expr in self._symmetric),): ONE}
-        if isinstance(expr, Gradient):
+        if isinstance(expr, GradientAt):
             return {(self._letter(expr, expr, False),): ONE}
         raise RuleError(f"the normal form has no place for the matrix {expr} of kind {type(expr).__name__}.")
 

@@ -43,7 +43,7 @@ from proofs.language import (
     All,
     Any_,
     Equivalence,
-    Gradient,
+    GradientAt,
     Implication,
     Invertible,
     Mean,
@@ -62,6 +62,7 @@ from proofs.language import (
 
 Matrix = list[list[Any]]
 _LARGEST = 400  # entries of a matrix in an instance
+_MOST_TERMS = 1_000_000  # of a product, before like terms are collected
 
 
 class Undecided(Exception):
@@ -120,12 +121,17 @@ class Instance:
         if isinstance(expr, Mul):
             total = QQ(1)
             for arg in expr.args:
-                total = total * self.number(arg)
+                factor = self.number(arg)
+                if _terms(total) * _terms(factor) > _MOST_TERMS:
+                    raise Undecided(f"{expr} is too large")
+                total = total * factor
             return total
         if isinstance(expr, Pow):
             base, exponent = self.number(expr.args[0]), int(expr.args[1])
             if exponent < 0 and (isinstance(base, PolyElement) or base == 0):
                 raise Undecided(f"1/({expr.args[0]})")
+            if exponent > 1 and _terms(base) ** exponent > _MOST_TERMS:
+                raise Undecided(f"{expr} is too large")
             return base**exponent
         if isinstance(expr, Named):
             return self.number(expr.args[1])
@@ -174,7 +180,7 @@ class Instance:
         if isinstance(expr, BlockMatrix):
             grid = [[self.matrix(expr.blocks[i, j]) for j in range(expr.blockshape[1])] for i in range(expr.blockshape[0])]
             return [[entry for line in lines for entry in line] for row in grid for lines in zip(*row, strict=True)]
-        if isinstance(expr, Gradient):
+        if isinstance(expr, GradientAt):
             return self._gradient(*expr.args)
         raise Undecided(str(expr))
 
@@ -228,6 +234,10 @@ class Instance:
                 self._variance[at] = p * q
                 normals[-1].append(self._normals[at])
         return _times(_times(left, normals), [list(row) for row in zip(*right, strict=True)])
+
+
+def _terms(value: Any) -> int:
+    return len(value) if isinstance(value, PolyElement) else 1
 
 
 def _expected(value: Any, variance: dict[int, Any]) -> Any:

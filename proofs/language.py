@@ -90,10 +90,10 @@ class Rank(Expr):
         return Basic.__new__(cls, matrix)
 
 
-class Gradient(MatrixExpr):
+class GradientAt(MatrixExpr):
     """∂(scalar)/∂u at `point`, of a scalar that is a polynomial in the column u; u is bound, as the variables of a Mean are."""
 
-    def __new__(cls, expr: Any, symbol: Any, point: Any) -> Gradient:
+    def __new__(cls, expr: Any, symbol: Any, point: Any) -> GradientAt:
         return Basic.__new__(cls, sympify(expr), symbol, point)
 
     @property
@@ -293,7 +293,7 @@ def bound(*statements: Any) -> set[Any]:
     for node in (node for statement in statements for node in nodes(statement)):
         if isinstance(node, Mean | ConditionalMean):
             found |= set(node.args[-1])
-        elif isinstance(node, Gradient):
+        elif isinstance(node, GradientAt):
             found.add(node.args[1])
     return found
 
@@ -302,7 +302,7 @@ def free(expr: Any) -> set[Any]:
     """The symbols that an expression speaks of, without those that a mean or a gradient binds."""
     if isinstance(expr, Symbol | MatrixSymbol):
         return {expr, *(symbol for size in getattr(expr, "shape", ()) for symbol in size.free_symbols)}
-    if isinstance(expr, Gradient):
+    if isinstance(expr, GradientAt):
         scalar, symbol, point = expr.args
         return free(scalar) - {symbol} | free(point)
     inside = {symbol for arg in expr.args if isinstance(arg, Basic) for symbol in free(arg)}
@@ -314,7 +314,7 @@ __all__ = [
     "Any_",
     "ConditionalMean",
     "Equivalence",
-    "Gradient",
+    "GradientAt",
     "Implication",
     "Invertible",
     "Mean",

@@ -49,7 +49,7 @@ from proofs.language import (
     Any_,
     ConditionalMean,
     Equivalence,
-    Gradient,
+    GradientAt,
     Implication,
     Invertible,
     Mean,
@@ -88,7 +88,7 @@ _GRAMMAR: tuple[tuple[type, str, tuple[str, ...]], ...] = (
     (MatPow, MATRIX, (MATRIX, EXPONENT)),
     (Inverse, MATRIX, (MATRIX, EXPONENT)),
     (Transpose, MATRIX, (MATRIX,)),
-    (Gradient, MATRIX, (SCALAR, SYMBOL, MATRIX)),
+    (GradientAt, MATRIX, (SCALAR, SYMBOL, MATRIX)),
     (Eq, STATEMENT, (TERM, TERM)),
     (Ne, STATEMENT, (TERM, TERM)),
     (Ge, STATEMENT, (SCALAR, SCALAR)),
@@ -227,7 +227,7 @@ def check_shape(node: Any) -> None:
         matching = bool(shapes) and all(left[1] == right[0] for left, right in pairwise(shapes))
     elif kind in (Trace, MatPow, Inverse, PositiveDefinite, PositiveSemidefinite, Invertible):
         matching = shapes[0][0] == shapes[0][1]
-    elif kind is Gradient:
+    elif kind is GradientAt:
         matching = shapes[0] == shapes[1] and shapes[0][1] == 1
     elif kind is ConditionalMean:
         matching = shapes[0][1] == 1

@@ -8,7 +8,7 @@ from typing import Any
 from sympy import MatrixSymbol, Symbol
 
 from proofs.kernel import Step, Theorem
-from proofs.language import ConditionalMean, Gradient, Mean, Named, NamedMatrix, Normal, Predictor, conjuncts, nodes
+from proofs.language import ConditionalMean, GradientAt, Mean, Named, NamedMatrix, Normal, Predictor, conjuncts, nodes
 from theory.notation import TABLE
 
 _PLACE = {entry.symbol.name: row for row, entry in enumerate(TABLE) if isinstance(entry.symbol, Symbol | MatrixSymbol)}
@@ -27,7 +27,7 @@ class Names:
         taken: dict[str, int] = {}
         bound: dict[Any, Any] = {}
         for node in (node for part in (*self._statement, *self._proof) for node in nodes(part)):
-            if isinstance(node, Gradient):
+            if isinstance(node, GradientAt):
                 bound[node.args[0]] = node.args[1]
             name = _name(node)
             if name is not None and node not in self._called:

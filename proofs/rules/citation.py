@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sympy import Eq, MatAdd, MatrixSymbol, Trace
 
 from proofs.algebra import plus, scaled
-from proofs.language import ConditionalMean, Gradient, Mean, Normal, Predictor, bound, conjuncts, nodes, replaced
+from proofs.language import ConditionalMean, GradientAt, Mean, Normal, Predictor, bound, conjuncts, nodes, replaced
 from proofs.rules.inference import Inference, Support, minus, need, of_kind
 
 
@@ -80,8 +80,8 @@ def _conditional(step: Inference) -> Support:
 
 def _gradient(step: Inference) -> Support:
     """If ℓ(p + δ) − ℓ(p) is δᵀg plus a quadratic form in δ, then g is the gradient of ℓ at p."""
-    equation = of_kind(step.conclusion, Eq, "Gradient(ℓ, u, p) = g")
-    gradient: Any = of_kind(equation.lhs, Gradient, "Gradient(ℓ, u, p) = g")
+    equation = of_kind(step.conclusion, Eq, "GradientAt(ℓ, u, p) = g")
+    gradient: Any = of_kind(equation.lhs, GradientAt, "GradientAt(ℓ, u, p) = g")
     need(len(step.arguments) == 3, "the arguments must be the fact, δ and H.")
     _, delta, curvature = step.arguments
     loss, u, point = gradient.args

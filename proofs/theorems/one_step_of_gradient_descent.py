@@ -13,7 +13,7 @@ from sympy import BlockMatrix, Identity, MatrixSymbol, Rational, Symbol, Trace, 
 
 from proofs.derivation import Derivation
 from proofs.kernel import Statement, Theorem
-from proofs.language import All, Gradient, Named, NamedMatrix, equal
+from proofs.language import All, GradientAt, Named, NamedMatrix, equal
 from theory.notation import P, X, d, u, u_0, x_q, y
 
 eta = Symbol("eta", real=True)
@@ -40,7 +40,7 @@ def layer(labels: Any, query: Any) -> Any:
 
 def gradient(point: Any) -> Any:
     """∇ℓ at a point."""
-    return Gradient(OBJECTIVE, u, point)
+    return GradientAt(OBJECTIVE, u, point)
 
 
 @cache

@@ -12,7 +12,7 @@ from proofs.language import (
     All,
     Any_,
     Equivalence,
-    Gradient,
+    GradientAt,
     Implication,
     PositiveDefinite,
     at_least,
@@ -118,7 +118,7 @@ def _assumptions(covariance: Any, prior: Any) -> tuple[Any, ...]:
 def _descends(derive: Derivation, metric: Any, least: Any, implements: Step) -> Step:
     """The prediction at a minimum, as a step of gradient descent from 0."""
     start = ZeroMatrix(d, 1)
-    slope = Gradient(replaced(OBJECTIVE, {y: LABEL}), u, start)
+    slope = GradientAt(replaced(OBJECTIVE, {y: LABEL}), u, start)
     downhill = derive(
         "citation",
         equal(slope, MatMul(-1, X.T, LABEL)),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from proofs.language import Gradient, Mean, Named, NamedMatrix, Predictor, Rank
+from proofs.language import GradientAt, Mean, Named, NamedMatrix, Predictor, Rank
 
 SIZES = {"n": 3, "d": 2, "n_t": 4}
 
@@ -43,7 +43,7 @@ def value(expr: Any) -> Any:
         return 2.3
     if isinstance(expr, Mean):
         return 1.7 * value(expr.args[0])
-    if isinstance(expr, Gradient):
+    if isinstance(expr, GradientAt):
         return value(expr.args[2]) + 1
     if isinstance(expr, sp.BlockMatrix):
         rows, columns = expr.blockshape

@@ -7,7 +7,7 @@ from proofs.kernel import Step
 from proofs.language import (
     ConditionalMean,
     Equivalence,
-    Gradient,
+    GradientAt,
     Implication,
     Mean,
     Normal,
@@ -45,8 +45,8 @@ def test_nor_its_sign():
 
 def test_a_symbol_bound_in_an_assumption_is_not_put_into_a_value():
     """The value K u of q would be caught by the gradient by u in the assumption."""
-    assumed = equal(v, Gradient(tr(z.T * u), u, x))
-    slope = Step("citation", equal(Gradient(tr(z.T * u), u, x), z), (), ("gradient", delta, ZeroMatrix(d, d)))
+    assumed = equal(v, GradientAt(tr(z.T * u), u, x))
+    slope = Step("citation", equal(GradientAt(tr(z.T * u), u, x), z), (), ("gradient", delta, ZeroMatrix(d, d)))
     known = Step("logic", assumed)
     true = theorem(equal(v, z), slope, known, Step("matrix-identity", equal(v, z), (slope, known), ((0, 1), (1, 1))), given=(assumed,))
     granted(true)
@@ -64,7 +64,7 @@ def test_a_conditional_mean_of_a_degenerate_variable_has_more_than_one_version()
 
 
 def test_a_gradient_of_a_mean_whose_law_moves():
-    claim = equal(Gradient(Mean(tr(x.T * x), x), u, v), 0)
+    claim = equal(GradientAt(Mean(tr(x.T * x), x), u, v), 0)
     hints = ("gradient", delta, ZeroMatrix(d, d))
     refused(by("citation", claim, *hints, given=(Normal(x, u * u.T),)), "a law depends on u")
     granted(by("citation", claim, *hints, given=(Normal(x, I_d),)))

@@ -255,9 +255,10 @@ def test_an_encoding_without_greek():
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_full_disk():
+@pytest.mark.parametrize("label", ["posterior", "in-context-loss"])  # long and short: what is left is written at exit
+def test_a_full_disk(label):
     with open("/dev/full", "w") as full:
-        running = subprocess.run([sys.executable, "-m", "proofs", "show", "posterior"], stdout=full, stderr=subprocess.PIPE, text=True)
+        running = subprocess.run([sys.executable, "-m", "proofs", "show", label], stdout=full, stderr=subprocess.PIPE, text=True)
     assert running.returncode == 2
     assert re.fullmatch("error: .*No space left.*\n", running.stderr)
 

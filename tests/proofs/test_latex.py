@@ -34,7 +34,7 @@ from proofs.language import (
     Any_,
     ConditionalMean,
     Equivalence,
-    Gradient,
+    GradientAt,
     Implication,
     Invertible,
     Mean,
@@ -110,9 +110,9 @@ FORMULAS = [
     (Mean(yXAx, x_q) ** 2, r"\bigl(\mathbb E_{x_q}[y^{\top} X A x_q]\bigr)^{2}", "(E_{x_q}[yᵀ X A x_q])²"),
     (ConditionalMean(Trace(w.T * x_q), y, w), r"\mathbb E_{w}[w^{\top} x_q\mid y]", "E_w[wᵀ x_q ∣ y]"),
     (Predictor("f", y, x_q), "f(y, x_q)", "f(y, x_q)"),
-    (Gradient(ell, u, w), r"\nabla\ell(w)", "∇ℓ(w)"),
-    (Gradient(ell, u, ZeroMatrix(d, 1)), r"\nabla\ell(0)", "∇ℓ(0)"),
-    (Gradient(Trace(u.T * u), u, w), r"\nabla_{u}(u^{\top} u)\big|_{u=w}", "∇_u(uᵀ u)|_{u = w}"),
+    (GradientAt(ell, u, w), r"\nabla\ell(w)", "∇ℓ(w)"),
+    (GradientAt(ell, u, ZeroMatrix(d, 1)), r"\nabla\ell(0)", "∇ℓ(0)"),
+    (GradientAt(Trace(u.T * u), u, w), r"\nabla_{u}(u^{\top} u)\big|_{u=w}", "∇_u(uᵀ u)|_{u = w}"),
     (Rank(A), r"\operatorname{rank}(A)", "rank(A)"),
     (tau**2, r"\tau^{2}", "τ²"),
     (best.T, r"B_\star^{\top}", "B*ᵀ"),
@@ -371,7 +371,7 @@ def test_what_is_assumed_and_what_was_checked_is_all_there(label):
     for symbol in (*names.symbols(), *names.in_statement(), *names.in_proof(), *stated):
         assert f"\n{latex(symbol, names).rstrip(chr(39))} & " in table
     for node in names.in_statement():
-        assert re.search(rf"(?m)^{re.escape(latex(node, names))} & \\coloneqq", tex)
+        assert re.search(rf"(?m)^{re.escape(latex(node, names))}(\(u\))? & \\coloneqq", tex)
 
 
 def test_the_kinds_of_the_symbols_and_the_values_of_a_specialisation():

@@ -5,7 +5,7 @@ from common.statements import GAUSSIAN, STANDARD, A, I_d, Sigma, W, a, by, d, gr
 from sympy import Inverse, MatrixSymbol, Rational, ZeroMatrix
 
 from proofs.kernel import Step
-from proofs.language import ConditionalMean, Gradient, Mean, Normal, PositiveDefinite, Predictor, equal
+from proofs.language import ConditionalMean, GradientAt, Mean, Normal, PositiveDefinite, Predictor, equal
 from proofs.rules.citation import FACTS
 
 RULE = "citation"
@@ -104,7 +104,7 @@ LOSS = HALF * tr((a - A * u).T * (a - A * u))
 
 
 def slope(value, point=v, loss=LOSS, delta=delta, curvature=HALF * A.T * A, given=()):
-    return by(RULE, equal(Gradient(loss, u, point), value), "gradient", delta, curvature, given=given)
+    return by(RULE, equal(GradientAt(loss, u, point), value), "gradient", delta, curvature, given=given)
 
 
 def test_a_gradient():
