@@ -40,6 +40,7 @@ eps_q_test = MatrixSymbol("epsilon_qt", 1, 1)
 y = MatrixSymbol("y", n, 1)
 u = MatrixSymbol("u", d, 1)
 u_0 = MatrixSymbol("u_0", d, 1)
+eta = Symbol("eta", real=True)
 P = MatrixSymbol("P", d, d)
 omega = MatrixSymbol("omega", d, 1)
 r = MatrixSymbol("r", d, 1)
@@ -96,6 +97,7 @@ TABLE: tuple[Entry, ...] = (
     Entry(y, "y", "labels of the context (n×1), any numbers unless y = Xw + ε is said", "y"),
     Entry(u, "u", "argument of the least-squares objective", "w"),
     Entry(u_0, "u_0", "point at which a gradient step starts", "w₀"),
+    Entry(eta, r"\eta", "step size", "η"),
     Entry(P, "P", "preconditioner of a gradient step", "A (Ahn et al.)"),
     Entry(omega, r"\omega", "task direction: W = ωωᵀ where W has rank one", ""),
     Entry(r, "r", "deviation of the task vector from its mean given the context", ""),
@@ -155,7 +157,4 @@ NAMES: tuple[Name, ...] = (
     Name("ell", r"\ell", "ℓ", "least-squares objective"),
     Name("w_ridge", r"\hat w", "ŵ", "ridge estimate of the task vector"),
     Name("R", "R", "R", "resolvent (XᵀX + σ²W⁻¹)⁻¹"),
-    Name("K", "K", "K", "gain: the ridge estimate is K y"),
-    Name("V", "V", "V", "covariance of the labels given the covariates"),
-    Name("C", "C", "C", "covariance of the task vector given the context"),
 )

@@ -9,14 +9,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sympy import BlockMatrix, Identity, MatrixSymbol, Rational, Symbol, Trace, ZeroMatrix
+from sympy import BlockMatrix, Identity, MatrixSymbol, Rational, Trace, ZeroMatrix
 
 from proofs.derivation import Derivation
 from proofs.kernel import Statement, Theorem
 from proofs.language import All, GradientAt, Named, NamedMatrix, equal
-from theory.notation import P, X, d, u, u_0, x_q, y
-
-eta = Symbol("eta", real=True)
+from theory.notation import P, X, d, eta, u, u_0, x_q, y
 
 _KEEP = BlockMatrix([[Identity(d), ZeroMatrix(d, 1)], [ZeroMatrix(1, d), ZeroMatrix(1, 1)]])
 W_K = NamedMatrix("W_K", _KEEP)

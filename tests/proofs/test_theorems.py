@@ -15,13 +15,28 @@ import proofs
 from proofs.errors import LabelError, ProofError
 from proofs.instances import Undecided, instances
 from proofs.kernel import check, check_each
-from proofs.language import Implication, Invertible, Mean, Normal, PositiveDefinite, PositiveSemidefinite, conjuncts, more_than, nodes
+from proofs.language import (
+    Implication,
+    Invertible,
+    Mean,
+    Named,
+    NamedMatrix,
+    Normal,
+    PositiveDefinite,
+    PositiveSemidefinite,
+    conjuncts,
+    more_than,
+    nodes,
+    symbols_of,
+)
 from proofs.rules.citation import FACTS
 from proofs.theorems import LABELS, load
 from proofs.theorems.posterior import PRECISION
 from proofs.theorems.risk_under_shift import SHIFT, TEST, TRAINED
 from theory import Gaussian, Linear, LinearAttention, Setting, global_minimiser, in_context_loss
 from theory.notation import (
+    NAMES,
+    TABLE,
     Sigma,
     Sigma_test,
     T,
@@ -243,6 +258,16 @@ def test_nothing_that_checks_a_proof_simplifies_or_computes_with_floats():
 
 def test_the_facts_that_may_be_cited():
     assert set(FACTS) == {"isserlis", "fubini", "conditional-expectation", "gradient"}
+
+
+def test_the_notation_table_names_what_the_theorems_use_and_nothing_else():
+    symbols, names = set(), set()
+    for theorem in map(load, LABELS):
+        said = (theorem.claim, *theorem.given, *(step.conclusion for step in theorem.steps))
+        symbols |= set(symbols_of(*said).values())
+        names |= {node.args[0].name for part in said for node in nodes(part) if isinstance(node, Named | NamedMatrix)}
+    assert {entry.symbol for entry in TABLE} == symbols
+    assert {name.name for name in NAMES} == names
 
 
 def test_an_unknown_label_suggests_the_nearest():
