@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from functools import cache
 
+from sympy import collect
+
 from proofs.derivation import Derivation
 from proofs.kernel import Statement, Theorem
 from proofs.language import equal
 from proofs.theorems.vocabulary import LOSS, laws, stated
 from theory.loss import general_loss
-from theory.notation import Sigma, W
+from theory.notation import Sigma, W, n, v_y
 
 
 @cache
 def theorem() -> Theorem:
     """The theorem."""
     derive = Derivation()
-    claim = equal(LOSS, stated(general_loss()))
+    by_degree = collect(stated(general_loss()), v_y, lambda coefficient: collect(coefficient, n))
+    claim = equal(LOSS, by_degree)
     derive("gaussian-moment", claim, note="Isserlis: the sum over all pairings of the Gaussian factors.")
     return Theorem(
         label="in-context-loss",
