@@ -15,12 +15,12 @@ that one made, copied or altered by hand opens nothing.
 
 from __future__ import annotations
 
-import hashlib
+import hashlib as _hashlib  # by names that only the kernel touches
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, NoReturn, cast
 from weakref import WeakKeyDictionary
 
-from sympy import srepr
+from sympy import srepr as _srepr
 
 from proofs.errors import ProofError, RuleError, StatementError
 from proofs.instances import witness
@@ -156,8 +156,8 @@ _RECORDS: WeakKeyDictionary[Certificate, tuple[_Record, str]] = WeakKeyDictionar
 
 
 def _fingerprint(record: _Record) -> str:
-    return hashlib.sha256(
-        repr([srepr(part) for part in (record.statement.claim, *record.statement.given, *record.side_conditions)]).encode()
+    return _hashlib.sha256(
+        repr([_srepr(part) for part in (record.statement.claim, *record.statement.given, *record.side_conditions)]).encode()
     ).hexdigest()
 
 

@@ -467,3 +467,13 @@ def test_nesting_without_end_is_refused():
         check(TRUE.restate(claim=equal(deep, 1)))
     with pytest.raises(ProofError, match="multiplied out"):
         check(theorem(equal((x_ + y_ + z + n + d + sigma2 + 1) ** 64, z), rule="matrix-identity"))
+
+
+def test_a_certificate_whose_claim_was_altered_in_place():
+    own = theorem(equal(7 * SECOND, 7 * VALUE))
+    certificate = check(own)
+    assert certificate.claim == own.claim
+    certificate.claim._args = (own.claim.args[0], own.claim.args[1] + 1)
+    for read in (lambda: certificate.claim, lambda: certificate.status, lambda: certificate.scope):
+        with pytest.raises(ProofError, match="altered after it was checked"):
+            read()
