@@ -64,7 +64,10 @@ def theorem() -> Theorem:
     tau, G, _, best, least = TEST
     step = TRAINED.step
     minimal = equal(LOSS, TRAINED.loss)
-    trained = derive("logic", _minimisers(minimal), general_gaussian.theorem(), note="What the training loss has as its minimisers.")
+    general = general_gaussian.theorem()
+    trained = derive("logic", _minimisers(minimal), general, note="The minimisers of the training loss.")
+    chosen = All(equal(v_x, 0), equal(c, 0), equal(v_y, 1), equal(A, step))
+    attained = derive("logic", Implication(chosen, minimal), general, note="One of them: v = (0, 1), A = B* and c = 0.")
     definite = derive(
         "definiteness",
         PositiveDefinite(TRAINED.moment),
@@ -133,8 +136,8 @@ def theorem() -> Theorem:
     ]
     exact = All(at_least(rho, least), Equivalence(equal(rho, least), equal(step, best)))
     bound = derive("logic", exact, special, *same, note="No other step has a smaller risk at test time than the optimal one there.")
-    claim = All(closed.conclusion, completed.conclusion, *exact.args)
-    derive("logic", claim, closed, completed, bound, note="Collect the steps.")
+    claim = All(attained.conclusion, closed.conclusion, completed.conclusion, *exact.args)
+    derive("logic", claim, attained, closed, completed, bound, note="Collect the steps.")
     return Theorem(
         label="risk-under-shift",
         title="The risk of the trained layer under another length, noise, covariance and prior",

@@ -40,7 +40,7 @@ from theory.notation import (
 )
 
 UNIT = Identity(d)
-OWN_RISK = load("risk-under-shift").claim.args[1].lhs.args[1]
+OWN_RISK = load("risk-under-shift").claim.args[2].lhs.args[1]
 ETA = STEP_SIZE.args[1]
 RESIDUAL = y - X * u_0
 RATE = Symbol("eta", real=True)
@@ -63,8 +63,8 @@ def said(old, new):
 
 def without_hypothesis(theorem):
     """What is said of the minimisers said of every layer."""
-    first, *rest = theorem.claim.args
-    return theorem.restate(claim=All(first.args[1], *rest))
+    attained, first, *rest = theorem.claim.args
+    return theorem.restate(claim=All(attained, first.args[1], *rest))
 
 
 def step_sizes(metric):
