@@ -278,7 +278,8 @@ class Algebra:
         if isinstance(base, NamedMatrix):
             before = len(self.inverted)
             inverse = self._inverted(base.args[1])
-            self.inverted[before:] = [base] if self.inverted[before:] == [base.args[1]] else self.inverted[before:]
+            if self.inverted[before:] == [base.args[1]]:
+                self.inverted[before:] = [base]  # the side condition is said by name
             return inverse
         if isinstance(base, Inverse):
             self.inverted.append(base.args[0])

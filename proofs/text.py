@@ -12,18 +12,15 @@ from proofs.kernel import Step, Theorem
 from proofs.language import All, Named, NamedMatrix
 from proofs.printing.formula import Writer
 from proofs.printing.lines import Piece, broken
-from proofs.printing.names import Names, replacements
+from proofs.printing.names import Names, earlier, replacements
+from proofs.printing.prose import GREEK
 from proofs.printing.scopes import grouped
 from proofs.printing.script import ATOM, FACTORS, RAISED, TERMS, Form, Script
 from proofs.rules.citation import FACTS
 from proofs.verdict import Verdict
 from theory.notation import NAMES
 
-_GREEK = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eta": "η", "theta": "θ", "kappa": "κ", "lambda": "λ",
-    "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
-    "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ", "Pi": "Π", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
-}  # fmt: skip
+_GREEK = {name.removeprefix("var"): letter for letter, name in GREEK.items()}
 _RAISED = str.maketrans("0123456789-T", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ")
 _ABBREVIATIONS = {name.name: name.text for name in NAMES}
 
@@ -182,7 +179,7 @@ class Page:
             yield from self._formula(self.writer.form(node.args[1]), 2, f"{name} := ")
 
     def _step(self, number: int, step: Step) -> Iterator[str]:
-        used = [str(i) for premise in step.premises for i, other in enumerate(self.theorem.steps, start=1) if other is premise]
+        used = [str(number) for number in earlier(self.theorem, step)]
         used += [premise.label for premise in step.premises if isinstance(premise, Theorem)]
         rule = step.rule
         if rule == "citation" and step.arguments:

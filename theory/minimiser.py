@@ -9,8 +9,9 @@ the solution is B*. The first part vanishes iff ŷ_even = 0 for almost every pro
 (compare degrees in (w, ε); the last step for one row of X; yᵀy is not identically 0 unless W = 0 and σ² = 0). With B = B* ≠ 0
 two cases are left: c = 0, v_x = 0 with v_y A = B*; and A = 0, v_y = 0 with v_x cᵀ = B*, which needs a B* (hence a W) of rank
 one, as every W ≠ 0 is at d = 1.
-With W = 0 the minimum is the zero predictor, reached in two more ways. The theorem
-`general-gaussian` in `proofs` is this argument, checked.
+With W = 0 the minimum is the zero predictor, reached in two more ways.
+
+The theorem `general-gaussian` in `proofs` is this argument, checked.
 """
 
 from __future__ import annotations

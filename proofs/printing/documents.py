@@ -18,7 +18,7 @@ from proofs.language import All, Implication, Named, NamedMatrix, nodes
 from proofs.latex import ABBREVIATIONS, LatexScript, display, inline, rows
 from proofs.printing.formula import Writer
 from proofs.printing.lines import RELATION, width
-from proofs.printing.names import Names, replacements
+from proofs.printing.names import Names, earlier, replacements
 from proofs.printing.prose import prose
 from proofs.printing.scopes import grouped
 from proofs.printing.script import RELATED, Form
@@ -59,6 +59,7 @@ def documents(verdicts: Sequence[Verdict], *, article: bool) -> dict[str, str]:
     return made | {"references.bib": bibliography()}
 
 
+@cache
 def bibliography() -> str:
     """references.bib"""
     return files("proofs").joinpath("templates", "references.bib").read_text(encoding="utf-8")
@@ -212,7 +213,7 @@ class _Page:
         words = _spoken(step.rule)
         if step.rule == "citation" and step.arguments:
             words = rf"{_spoken(step.arguments[0])} \cite{{{FACTS[step.arguments[0]].source}}}"
-        own = [str(i) for premise in step.premises for i, s in enumerate(self.theorem.steps, start=1) if s is premise]
+        own = earlier(self.theorem, step)
         theorems = [self._referred(premise.label) for premise in step.premises if isinstance(premise, Theorem)]
         used = theorems + ([rf"\cref{{{','.join(f'step:{self.theorem.label}:{i}' for i in own)}}}"] if own else [])
         if step.rule == "specialisation" and theorems:

@@ -75,6 +75,11 @@ class Names:
         )
 
 
+def earlier(theorem: Theorem, step: Step) -> list[int]:
+    """The numbers of the steps that a step uses."""
+    return [number for premise in step.premises for number, other in enumerate(theorem.steps, start=1) if other is premise]
+
+
 def replacements(step: Step) -> list[tuple[Any, Any]]:
     """What a specialisation puts for which symbol, where it changes; a value named as the symbol is, by its definition."""
     changed = []

@@ -9,7 +9,7 @@ from functools import partial
 from proofs.errors import TypesettingError
 from theory.notation import NAMES
 
-_GREEK = {
+GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta", "η": "eta", "θ": "theta", "κ": "kappa",
     "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "varphi", "χ": "chi",
     "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma",
@@ -33,7 +33,7 @@ _ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308"
 _HATS = {"\u0302": r"\hat ", "\u0303": r"\tilde ", "\u0304": r"\bar "}
 _FUNCTIONS = {"tr": r"\operatorname{tr}", "rank": r"\operatorname{rank}", "diag": r"\operatorname{diag}", "vec": r"\operatorname{vec}"}
 _FUNCTIONS |= {"E": r"\mathbb E", "N": r"\mathcal N", "iff": r"\iff", "if": r"\text{ if }", "and": r"\text{ and }", "or": r"\text{ or }"}
-_MATH = set(_GREEK) | set(_OPERATORS) | set(_OTHER) - {"…", "′"} | set(_RAISED) | set(_LOWERED) | set("_^*")
+_MATH = set(GREEK) | set(_OPERATORS) | set(_OTHER) - {"…", "′"} | set(_RAISED) | set(_LOWERED) | set("_^*")
 _NAMED = sorted(((name.text, name.latex) for name in NAMES if len(name.text) > 1), key=lambda pair: -len(pair[0]))
 
 
@@ -140,8 +140,8 @@ def formula(text: str) -> str:
     out = []
     text = re.sub("([A-Za-z])([\u0302\u0303\u0304])", lambda m: f"{_HATS[m[2]]}{m[1]} ", unicodedata.normalize("NFD", text))
     for char in unicodedata.normalize("NFC", text):
-        if char in _GREEK:
-            out.append(f"\\{_GREEK[char]} ")
+        if char in GREEK:
+            out.append(f"\\{GREEK[char]} ")
         elif char in _OPERATORS or char in _OTHER:
             out.append((_OPERATORS | _OTHER)[char] + " ")
         elif char in "|":

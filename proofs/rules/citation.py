@@ -51,7 +51,7 @@ def _fubini(step: Inference) -> Support:
 
 
 def _conditional(step: Inference) -> Support:
-    """h(y) = E[g | y] iff E[(g − h(y)) f(y)] = 0 for every f(y) of finite second moment."""
+    """h(y) = E[g | y] iff E[(g − h(y)) f(y)] = 0 for every f(y) of finite second moment; no assumption can restrict an f (`statement`)."""
     equation = of_kind(step.conclusion, Eq, "E[g | y] = h(y)")
     conditional: Any = of_kind(equation.lhs, ConditionalMean, "E[g | y] = h(y)")
     known = [part for claim in step.claims for part in conjuncts(claim)]
@@ -63,16 +63,15 @@ def _conditional(step: Inference) -> Support:
     need(isinstance(name, Predictor) and not rest and name.args[1:].count(y) == 1, "f must be a predictor of y.")
     fixed = [argument for argument in name.args[1:] if argument != y]
     need(not any(argument.atoms(MatrixSymbol) & set(variables) for argument in fixed), "besides y, f may depend on what is fixed only.")
-    need(not any(isinstance(node, Predictor) for fact in step.given for node in nodes(fact)), "an assumption restricts a predictor.")
     need(not any(isinstance(node, Predictor) for part in (g, h, y) for node in nodes(part)), "g, h and y must not depend on f.")
     need(tuple(premise.lhs.args[1]) == tuple(variables), "the mean of the premise is over other variables.")
     seen = replaced(h, {y: MatrixSymbol("y_given", *y.shape)})
     need(not seen.atoms(MatrixSymbol) & set(variables), f"{h} is not a function of {y} as it stands.")
     algebra = step.algebra()
-    covariances = [matrix for z in variables for matrix in algebra.laws[z].args[1:]] if set(variables) <= set(algebra.laws) else [None]
+    algebra.scalar(Mean(g**2 + h**2, *variables))  # finite second moments, and a law for each variable
+    covariances = [matrix for z in variables for matrix in algebra.laws[z].args[1:]]
     # with a density, two continuous versions that agree almost surely agree everywhere
-    need(all(matrix is not None and algebra.definite(matrix) for matrix in covariances), "a covariance is not known to be definite.")
-    algebra.scalar(Mean(g**2 + h**2, *variables))  # finite second moments
+    need(all(map(algebra.definite, covariances)), "a covariance is not known to be definite.")
     gap = plus(algebra.scalar(premise.lhs), scaled(algebra.scalar(Mean((g - h) * name, *variables)), -1))
     need(algebra.vanishes(gap), "the premise is not that g − h(y) is orthogonal to f(y).")
     return Support(algebra.licensed())

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from sympy import Eq, Ge, Gt, MatMul, Mul, Ne
 
-from proofs.language import Equivalence, conjuncts
+from proofs.language import Equivalence
 from proofs.rules.inference import Inference, Support, minus, need, of_kind, under_hypotheses
-from proofs.rules.matrix_identity import multiple, vanishing
+from proofs.rules.matrix_identity import vanishing
 
 
 def check(step: Inference) -> Support:
@@ -26,13 +26,11 @@ def check(step: Inference) -> Support:
     need(known, f"the factor {scale} is not known to be {'≠ 0' if isinstance(left, Eq | Ne) else '> 0'}.")
     matrices = [bool(getattr(side, "is_Matrix", False)) for side in (*left.args, *right.args)]
     need(len(set(matrices)) == 1, "the two must both be about scalars or both about matrices.")
-    equations = [part for claim in step.claims for part in conjuncts(claim) if isinstance(part, Eq)] + hypotheses
     (a, b), (c, d) = left.args, right.args
     if matrices[0]:
         need(a.shape == c.shape, "the matrices of the two have different shapes.")
         gap = minus(minus(a, b), MatMul(scale, minus(c, d)))
     else:
         gap = minus(minus(a, b), Mul(scale, minus(c, d), evaluate=False))
-    multiples = [multiple(equations, argument, a) for argument in multipliers]
-    need(vanishing(algebra, gap, multiples), "the gaps of the two are not proportional.")
+    need(vanishing(algebra, gap, step.equations + hypotheses, multipliers), "the gaps of the two are not proportional.")
     return Support(algebra.licensed())

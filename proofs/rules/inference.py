@@ -30,6 +30,11 @@ class Inference(NamedTuple):
         """The conclusions of the premises."""
         return tuple(claim for claim, _ in self.premises)
 
+    @property
+    def equations(self) -> list[Any]:
+        """The equations among the conclusions of the premises, in order."""
+        return [part for claim in self.claims for part in conjuncts(claim) if isinstance(part, Eq)]
+
     def algebra(self) -> Algebra:
         """Normal forms under the assumptions, the conclusions of the premises and the hypotheses of an implication to be shown.
 

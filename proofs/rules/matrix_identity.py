@@ -16,6 +16,7 @@ compared block by block.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sympy import BlockMatrix, Eq, MatMul, Mul, Trace, Transpose
@@ -29,7 +30,7 @@ from proofs.rules.inference import Inference, Support, minus, need, of_kind, und
 def check(step: Inference) -> Support:
     """left = right, modulo the named multiples of known equations."""
     conclusion, hypotheses = under_hypotheses(step.conclusion)
-    equations = [part for claim in step.claims for part in conjuncts(claim) if isinstance(part, Eq)] + hypotheses
+    equations = step.equations + hypotheses
     algebra = step.algebra()
     for part in conjuncts(conclusion):
         equation = of_kind(part, Eq, "an equation")
@@ -41,14 +42,14 @@ def check(step: Inference) -> Support:
             pairs = [(left, right)]
         for a, b in pairs:
             same_kind = getattr(a, "shape", None) == getattr(b, "shape", None)
-            gap = minus(a, b) if same_kind else None
-            multiples = [multiple(equations, argument, a) for argument in step.arguments]
-            need(gap is not None and vanishing(algebra, gap, multiples), "the two sides have different normal forms.")
+            equal = same_kind and vanishing(algebra, minus(a, b), equations, step.arguments)
+            need(equal, "the two sides have different normal forms.")
     return Support(algebra.licensed())
 
 
-def vanishing(algebra: Algebra, gap: Any, multiples: list[Any]) -> bool:
-    """Whether a scalar or a matrix is the sum of the multiples of known equations, in normal form."""
+def vanishing(algebra: Algebra, gap: Any, equations: list[Any], multipliers: Sequence[Any]) -> bool:
+    """Whether a scalar or a matrix is the sum of the named multiples of known equations, in normal form."""
+    multiples = [_multiple(equations, argument, gap) for argument in multipliers]
     if getattr(gap, "is_Matrix", False):
         matrices = [algebra.matrix(gap), *({w: scaled(p, -1) for w, p in algebra.matrix(m).items()} for m in multiples)]
         words = {word for m in matrices for word in m}
@@ -56,8 +57,8 @@ def vanishing(algebra: Algebra, gap: Any, multiples: list[Any]) -> bool:
     return algebra.vanishes(plus(algebra.scalar(gap), *(scaled(algebra.scalar(m), -1) for m in multiples)))
 
 
-def multiple(equations: list[Any], argument: Any, side: Any) -> Any:
-    """P (l − r) Q, of the kind of the side of the conclusion."""
+def _multiple(equations: list[Any], argument: Any, side: Any) -> Any:
+    """P (l − r) Q, a scalar or a matrix as the side is."""
     index, *factors = argument
     turned = factors[-1] == "T" if factors else False
     chosen: list[Any] = list(factors[:-1] if turned else factors)

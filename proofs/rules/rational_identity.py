@@ -13,7 +13,7 @@ from typing import Any
 
 from sympy import QQ, Add, Eq, Mul, Pow, Rational
 
-from proofs.language import Named, conjuncts
+from proofs.language import Named
 from proofs.rules.inference import Inference, Support, minus, need, of_kind, under_hypotheses
 
 
@@ -21,7 +21,7 @@ def check(step: Inference) -> Support:
     """left = right in ℚ(variables)."""
     conclusion, hypotheses = under_hypotheses(step.conclusion)
     equation = of_kind(conclusion, Eq, "an equation between scalars")
-    known = [part for claim in step.claims for part in conjuncts(claim) if isinstance(part, Eq)] + hypotheses
+    known = step.equations + hypotheses
     need(not getattr(equation.lhs, "is_Matrix", False), "the two sides must be scalars.")
     for argument in step.arguments:
         index = argument[0]

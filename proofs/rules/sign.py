@@ -9,11 +9,10 @@ not 0: that is K ≠ 0, with no argument.
 
 from __future__ import annotations
 
-from sympy import Eq, Ge, Gt, Ne
+from sympy import Ge, Gt, Ne
 
-from proofs.language import conjuncts
 from proofs.rules.inference import Inference, Support, minus, need
-from proofs.rules.matrix_identity import multiple, vanishing
+from proofs.rules.matrix_identity import vanishing
 
 
 def check(step: Inference) -> Support:
@@ -32,7 +31,5 @@ def check(step: Inference) -> Support:
     known = {Gt: algebra.positive, Ge: algebra.nonnegative, Ne: algebra.nonzero}
     reads = next(known[kind] for kind in known if isinstance(relation, kind))
     need(reads(value), f"the sign of {value} is not known.")
-    equations = [part for claim in step.claims for part in conjuncts(claim) if isinstance(part, Eq)]
-    multiples = [multiple(equations, argument, value) for argument in multipliers]
-    need(vanishing(algebra, minus(minus(left, right), value), multiples), f"{left} − {right} is not {value}.")
+    need(vanishing(algebra, minus(minus(left, right), value), step.equations, multipliers), f"{left} − {right} is not {value}.")
     return Support(algebra.licensed())

@@ -78,7 +78,9 @@ def _exists(algebra: Algebra, law: Any, result: Any, given: tuple[Any, ...]) -> 
     """Whether an assumption is the law of an auxiliary matrix, of which nothing else speaks: one with that law can be had."""
     if not isinstance(law, Normal) or law.args[0] in set(symbols_of(result, *given).values()):
         return False
-    return all(algebra.semidefinite(covariance) and algebra.matrix(covariance) is not None for covariance in law.args[1:])
+    for covariance in law.args[1:]:
+        algebra.matrix(covariance)  # so that what it inverts needs its licence
+    return all(map(algebra.semidefinite, law.args[1:]))
 
 
 def in_domain(algebra: Algebra, symbol: Any, value: Any) -> bool:

@@ -29,9 +29,7 @@ def check(step: Inference) -> Support:
     need(len(sides) == 1 and len(parts) <= 2, "the conclusion must be about one quantity and one minimum.")
     larger, smaller = sides.pop()
     gap = plus(*(scaled(algebra.scalar(side), sign) for side, sign in ((larger, 1), (smaller, -1), (total, -1))))
-    known = [
-        part for claim in step.claims for part in conjuncts(claim) if isinstance(part, Eq) and not getattr(part.lhs, "is_Matrix", False)
-    ]
+    known = [equation for equation in step.equations if not getattr(equation.lhs, "is_Matrix", False)]
     gaps = [plus(algebra.scalar(e.lhs), scaled(algebra.scalar(e.rhs), -1)) for e in known]
     granted = [gap, *(plus(gap, scaled(g, sign)) for g in gaps for sign in (1, -1))]
     need(any(map(algebra.vanishes, granted)), f"{larger} is not known to be {smaller} plus the terms.")

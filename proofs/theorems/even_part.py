@@ -58,9 +58,9 @@ def theorem() -> Theorem:
             "equivalent-relations",
             Implication(equal(symbol, 0), Equivalence(equal(explained, 0), equal(covariate_part.SIZE, 0))),
             by=(1,),
-            note=f"With {name} = 0 only the covariates' part of g is left.",
+            note=f"With {symbol} = 0 only the covariates' part of g is left.",
         )
-        for symbol, name in ((v_y, "v_y"), (c, "c"))
+        for symbol in (v_y, c)
     ]
     claim = Equivalence(equal(SIZE, 0), All(Any_(equal(v_x, 0), equal(A, 0)), Any_(equal(v_y, 0), equal(c, 0))))
     derive("logic", claim, both, either, no_labels, *same, covariate_part.theorem(), note="Collect the steps.")

@@ -51,7 +51,6 @@ def theorem() -> Theorem:
     _, G, H, best, least = OPTIMUM
     odd = one_step(STEP)
     even_size, odd_loss = even_part.SIZE, loss_of_step(STEP)
-
     minimal = equal(LOSS, least)
 
     # the two parts

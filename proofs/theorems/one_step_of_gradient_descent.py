@@ -24,6 +24,8 @@ W_Q = NamedMatrix("W_Q", BlockMatrix([[P.T, ZeroMatrix(d, 1)], [ZeroMatrix(1, d)
 z_q = NamedMatrix("z_q", BlockMatrix([[x_q], [ZeroMatrix(1, 1)]]))
 OBJECTIVE = Named("ell", Rational(1, 2) * Trace((y - X * u).T * (y - X * u)))
 
+EXPANSION = ("gradient", MatrixSymbol("delta", d, 1), Rational(1, 2) * X.T * X)  # ℓ(p + δ) = ℓ(p) + δᵀ∇ℓ(p) + δᵀ(XᵀX/2)δ
+
 
 def tokens(labels: Any) -> Any:
     """The n×(d+1) matrix of the context's tokens."""
@@ -45,18 +47,17 @@ def gradient(point: Any) -> Any:
 def theorem() -> Theorem:
     """The theorem."""
     derive = Derivation()
-    delta = MatrixSymbol("delta", d, 1)
     slope = derive(
         "citation",
         equal(gradient(u_0), X.T * (X * u_0 - y)),
-        by=("gradient", delta, Rational(1, 2) * X.T * X),
+        by=EXPANSION,
         note="The gradient of the least-squares objective ℓ at a point u₀.",
     )
     start = ZeroMatrix(d, 1)
     slope_at_zero = derive(
         "citation",
         equal(gradient(start), -X.T * y),
-        by=("gradient", delta, Rational(1, 2) * X.T * X),
+        by=EXPANSION,
         note="Its gradient at 0.",
     )
     plain = derive(

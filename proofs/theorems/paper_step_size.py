@@ -15,9 +15,12 @@ from proofs.kernel import Statement, Theorem
 from proofs.language import All, Mean, Named, NamedMatrix, Normal, PositiveDefinite, equal, more_than, replaced
 from proofs.theorems import ridge_correlation
 from proofs.theorems.vocabulary import LABEL
+from theory import Gaussian, Linear, Setting
 from theory.notation import Sigma, W, X, d, eps, n, sigma2, w
+from theory.ridge import paper_step_size as step_size
 
-STEP_SIZE = Named("eta", 1 / (n + d + 1 + sigma2))
+ISOTROPIC = Setting(covariates=Gaussian.isotropic(d), response=Linear.isotropic(d), noise_variance=sigma2, context_length=n)
+STEP_SIZE = Named("eta", step_size(ISOTROPIC).value)
 
 
 def correlation(covariance: Any) -> Any:

@@ -16,7 +16,7 @@ from proofs.theorems.vocabulary import LOSS, laws
 from theory.notation import A, Sigma, Sigma_test, W, W_test, d, n, n_test, sigma2, sigma2_test
 
 STANDARD = dict.fromkeys((Sigma, W, Sigma_test, W_test), Identity(d))
-STEP_SIZE_THERE = Named("eta_test", 1 / (n_test + d + 1 + sigma2_test))
+STEP_SIZE_THERE = Named("eta_test", at_test(STEP_SIZE.args[1]))
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Identity, MatMul, MatrixSymbol, Rational, Trace, ZeroMatrix
+from sympy import Identity, MatMul, Trace, ZeroMatrix
 
 from proofs.derivation import Derivation
 from proofs.kernel import Statement, Step, Theorem
@@ -25,7 +25,7 @@ from proofs.language import (
 )
 from proofs.theorems import general_gaussian, paper_step_size
 from proofs.theorems.general_gaussian import in_keys, in_values
-from proofs.theorems.one_step_of_gradient_descent import OBJECTIVE
+from proofs.theorems.one_step_of_gradient_descent import EXPANSION, OBJECTIVE
 from proofs.theorems.paper_step_size import STEP_SIZE, correlation, length
 from proofs.theorems.vocabulary import LABEL, LOSS, PREDICTION, laws, one_step, optimum
 from theory.notation import A, Sigma, W, X, c, d, n, omega, sigma2, u, v_x, v_y, x_q, y
@@ -122,7 +122,7 @@ def _descends(derive: Derivation, metric: Any, least: Any, implements: Step) -> 
     downhill = derive(
         "citation",
         equal(slope, MatMul(-1, X.T, LABEL)),
-        by=("gradient", MatrixSymbol("delta", d, 1), Rational(1, 2) * X.T * X),
+        by=EXPANSION,
         note="The gradient of the least-squares objective at 0.",
     )
     step = one_step(STEP_SIZE * metric)

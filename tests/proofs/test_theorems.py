@@ -28,6 +28,7 @@ from proofs.language import (
     more_than,
     nodes,
     symbols_of,
+    unnamed,
 )
 from proofs.rules.citation import FACTS
 from proofs.theorems import LABELS, load
@@ -224,23 +225,20 @@ def test_the_risk_under_shift_is_the_loss_of_the_layer_at_test_time():
     test = {Sigma: Matrix([[1, 0], [0, 4]]), W: Matrix([[3, 1], [1, 1]]), n: 5, sigma2: Rational(1, 3)}
     env = {d: 2, **train, **{SHIFT[symbol]: value for symbol, value in test.items()}}
 
-    def named(expr):
-        return expr.replace(lambda node: type(node).__name__ in ("Named", "NamedMatrix"), lambda node: node.args[1])
-
     def setting(values):
         return Setting(
             covariates=Gaussian(values[Sigma]), response=Linear(values[W]), noise_variance=values[sigma2], context_length=values[n]
         )
 
     step = global_minimiser(setting(train)).step
-    assert evaluate(named(TRAINED.step), env) == step
+    assert evaluate(unnamed(TRAINED.step), env) == step
     layer = LinearAttention.from_blocks(
         covariate_value=Matrix([0, 0]), label_value=1, covariate_key_query=step, label_key_query=Matrix([0, 0])
     )
     there, optimum = setting(test), global_minimiser(setting(test))
-    assert evaluate(named(TEST.loss), env) == optimum.loss
+    assert evaluate(unnamed(TEST.loss), env) == optimum.loss
     gap = step - optimum.step
-    excess = 5 * (evaluate(named(TEST.moment), env) * gap * test[Sigma] * gap.T).trace()
+    excess = 5 * (evaluate(unnamed(TEST.moment), env) * gap * test[Sigma] * gap.T).trace()
     assert in_context_loss(there, layer) == optimum.loss + excess
 
 
