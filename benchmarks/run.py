@@ -48,7 +48,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 def trace_power(k: int) -> float:
     """Seconds for E[tr (XᵀX)^k]."""
-    law = wick.GaussianMatrix(notation.X, Identity(notation.n), Identity(notation.d))
+    law = wick.RandomMatrix(notation.X, Identity(notation.n), Identity(notation.d))
     power = Trace((notation.X.T * notation.X) ** k)
     return seconds(lambda: wick.expectation(power, law))
 

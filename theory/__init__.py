@@ -1,24 +1,56 @@
 """The exact layer: the expected pre-training loss of linear self-attention, and its minimisers. Never a float."""
 
 from theory.attention import LinearAttention
-from theory.covariates import Gaussian
-from theory.errors import AttentionError, ExpectationError, SettingError, TheoryError
+from theory.covariates import (
+    CovariateLaw,
+    Gaussian,
+    GaussianMixture,
+    GivenKurtosis,
+    Laplace,
+    Moments,
+    Rademacher,
+    ScaleMixture,
+    Sphere,
+    StudentT,
+    Uniform,
+)
+from theory.errors import AttentionError, EnclosureError, ExpectationError, SettingError, TheoryError, UndefinedMoment
 from theory.loss import in_context_gradient, in_context_loss
+from theory.means import enclosure
 from theory.minimiser import Minimiser, ParameterFamily, global_minimiser
-from theory.responses import Linear
+from theory.responses import RBF, Linear, PolynomialKernel, RandomPolynomial, ReLUNetwork, ResponseFamily, SingleIndex
 from theory.setting import Setting
 
 __all__ = [
+    "RBF",
     "AttentionError",
+    "CovariateLaw",
+    "EnclosureError",
     "ExpectationError",
     "Gaussian",
+    "GaussianMixture",
+    "GivenKurtosis",
+    "Laplace",
     "Linear",
     "LinearAttention",
     "Minimiser",
+    "Moments",
     "ParameterFamily",
+    "PolynomialKernel",
+    "Rademacher",
+    "RandomPolynomial",
+    "ReLUNetwork",
+    "ResponseFamily",
+    "ScaleMixture",
     "Setting",
     "SettingError",
+    "SingleIndex",
+    "Sphere",
+    "StudentT",
     "TheoryError",
+    "UndefinedMoment",
+    "Uniform",
+    "enclosure",
     "global_minimiser",
     "in_context_gradient",
     "in_context_loss",

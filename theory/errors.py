@@ -17,3 +17,15 @@ class AttentionError(TheoryError):
 
 class ExpectationError(TheoryError):
     """An expression of which `wick` cannot take the expectation."""
+
+
+class UndefinedMoment(SettingError):
+    """A moment that does not exist, or of which no exact value is known."""
+
+
+class EnclosureError(TheoryError):
+    """A number that could not be enclosed."""
+
+
+class HypothesisError(SettingError):
+    """A theorem asked of a setting that breaks one of its hypotheses."""

@@ -40,7 +40,6 @@ from sympy import (
     cancel,
     expand,
     factor_terms,
-    gcd_list,
     sympify,
     together,
 )
@@ -50,12 +49,13 @@ from sympy.polys.matrices import DomainMatrix
 
 from theory.attention import LinearAttention
 from theory.bilinear import BilinearForm
-from theory.errors import AttentionError, TheoryError
+from theory.errors import AttentionError
 from theory.exact import exact_matrix, exact_scalar, is_zero_matrix, matrix_rank
-from theory.loss import general_excess, general_one_step_loss, specialise, symmetric_symbols, written_out
-from theory.notation import B, Sigma, W
+from theory.loss import gaussian_setting, general_one_step_loss, in_context_excess, specialise, symmetric_symbols, written_out
+from theory.means import is_nonzero
+from theory.notation import B, C, K, Sigma, d, n
 from theory.setting import Setting
-from theory.traces import Alphabet, add, normal_form
+from theory.traces import Alphabet, normal_form
 
 rank = Function("rank", integer=True, nonnegative=True)
 
@@ -102,61 +102,60 @@ class Minimiser:
     def excess(self, attention: LinearAttention) -> Any:
         """L(v, M) − min L as a mean square, without cancellation."""
         deviation = attention.step * (1 / self.setting.normalisation) - self.step
-        return specialise(general_excess(), self.setting, attention, deviation)
+        return in_context_excess(self.setting, attention, deviation)
 
 
 @cache
-def general_step() -> Any:
-    """B* in the symbols of `theory.notation`, solved from the gradient of the loss of (Σ y_i x_i)ᵀ B x_q in B.
+def normal_equations() -> tuple[Any, Any, Any]:
+    """G, R, K in the symbols of `theory.notation`, such that the best one-step predictor (Σ y_i x_i)ᵀ B x_q solves G B R = K: read off the
+    gradient of its loss in B.
 
-    >>> general_step()
-    ((n + 1)*W*Sigma + (sigma2 + Trace(Sigma*W))*I)**(-1)*W
+    >>> normal_equations()
+    ((n - 1)*K + C, Sigma, K)
     """
-    alphabet = Alphabet((Sigma, W), [general_one_step_loss()])
+    alphabet = Alphabet((Sigma, C, K), [general_one_step_loss()])
     letter = alphabet.letter(B)
-    gradient = alphabet.gradient(alphabet.scalar(general_one_step_loss()), letter)
-    left: dict[Any, list[Any]] = {}
-    constant: dict[Any, list[Any]] = {}
+    left: list[tuple[Any, Any]] = []
+    constant: list[tuple[Any, Any]] = []
     rights = set()
-    for coefficient, word in gradient:
+    for coefficient, word in alphabet.gradient(alphabet.scalar(general_one_step_loss()), letter):
         if letter in word:
             at = word.index(letter)
-            left.setdefault(word[:at], []).append(coefficient)
+            left.append((coefficient, word[:at]))
             rights.add(word[at + 1 :])
         else:
-            constant.setdefault(word, []).append({m: -k for m, k in coefficient.items()})
-    if len(rights) != 1:
-        raise TheoryError("general_step: the gradient is not of the form G B R − K; the covariate law is not Gaussian.")
-    right = rights.pop()
-    # G B R = K: cancel the invertible Σ on the right, and the one that G and K share on the left
-    if any(word[len(word) - len(right) :] != right for word in constant):
-        raise TheoryError("general_step: the constant part of the gradient does not end in the right factor.")
-    constant = {word[: len(word) - len(right)]: value for word, value in constant.items()}
-    sigma = alphabet.letter(Sigma)
-    while all(word and word[0] == sigma for word in (*left, *constant)):
-        left = {word[1:]: value for word, value in left.items()}
-        constant = {word[1:]: value for word, value in constant.items()}
-    scales = [alphabet.expression(add(values)) for values in (*left.values(), *constant.values())]
-    common = gcd_list(scales)
-    parts = [
-        MatMul(factor_terms(cancel(scale / common)), alphabet.product(word, B.shape[0]))
-        for scale, word in zip(scales, (*left, *constant), strict=True)
-    ]
-    system = MatAdd(*(part.doit(deep=False) for part in parts[: len(left)]))
-    target = [part.doit(deep=False) for part in parts[len(left) :]]
-    return MatMul(Inverse(system), target[0] if len(target) == 1 else MatAdd(*target))
+            constant.append(({m: -k for m, k in coefficient.items()}, word))
+    right = alphabet.product(rights.pop(), d)
+    system, target = (alphabet.matrix_expression(part, (d, d)) for part in (left, constant))
+    return _tidied(system, 1 / (2 * n)), right, _tidied(target, 1 / (2 * n))
+
+
+def _tidied(matrix: Any, scale: Any = S.One) -> Any:
+    """A sum of matrices with each scalar factor in lowest terms."""
+    terms = matrix.args if isinstance(matrix, MatAdd) else (matrix,)
+    parts = []
+    for term in terms:
+        scalar, rest = term.as_coeff_mmul() if hasattr(term, "as_coeff_mmul") else (S.One, term)
+        parts.append(MatMul(factor_terms(cancel(scale * scalar)), rest).doit(deep=False))
+    return MatAdd(*parts) if len(parts) > 1 else parts[0]
 
 
 def _step(setting: Setting) -> Any:
-    inverse, target = general_step().args
-    right = specialise(target, setting)
+    """B* = G⁻¹ K Σ⁻¹, with the Σ cancelled that the two sides share: (Σ⁻¹G)⁻¹ (Σ⁻¹KΣ⁻¹)."""
+    G, _, K_ = normal_equations()
     shape = (setting.dimension, setting.dimension)
-    if is_zero_matrix(right):
-        return ImmutableMatrix.zeros(*map(int, shape)) if isinstance(right, MatrixBase) else ZeroMatrix(*shape)
-    system = specialise(inverse.arg, setting)
+    target = specialise(K_, setting)
+    if is_zero_matrix(target):
+        return ImmutableMatrix.zeros(*map(int, shape)) if isinstance(target, MatrixBase) else ZeroMatrix(*shape)
+    inverse = Inverse(setting.moments.Sigma)
+    symmetric = symmetric_symbols(setting)
+    system, right = (
+        normal_form(MatMul(*factors), symmetric=symmetric) for factors in ((inverse, specialise(G, setting)), (inverse, target, inverse))
+    )
+    system, right = _collected(system), _collected(right)
     if isinstance(system, MatrixBase) and isinstance(right, MatrixBase):
         return _solve(system, right)
-    return written_out(_collected(normal_form(MatMul(Inverse(system), right), symmetric=symmetric_symbols(setting))))
+    return written_out(_collected(normal_form(MatMul(Inverse(system), right), symmetric=symmetric)))
 
 
 def _solve(system: Any, right: Any) -> Any:
@@ -207,13 +206,29 @@ def general_minimum() -> Expr:
 
     A quadratic at its stationary point: L(B*) = L(0) + ½ ⟨∇L(0), B*⟩, so half of the part of L that is linear in B.
     """
-    alphabet = Alphabet((Sigma, W), [general_one_step_loss()])
+    alphabet = Alphabet((Sigma, C, K), [general_one_step_loss()])
     letter = alphabet.letter(B)
     loss = alphabet.scalar(general_one_step_loss())
     degree = {monomial: sum(abs(k) == letter for word in monomial for k in word) for monomial in loss}
     constant = {m: k for m, k in loss.items() if degree[m] == 0}
     linear = {m: k for m, k in loss.items() if degree[m] == 1}
     return alphabet.expression(constant) + alphabet.expression(linear) / 2
+
+
+@cache
+def gaussian_step() -> Any:
+    """B* for `theory.loss.gaussian_setting`, in the symbols of `theory.notation`.
+
+    >>> gaussian_step()
+    ((n + 1)*W*Sigma + (sigma2 + Trace(Sigma*W))*I)**(-1)*W
+    """
+    return _step(gaussian_setting())
+
+
+@cache
+def gaussian_minimum() -> Expr:
+    """min L for `theory.loss.gaussian_setting`, the symbol B standing for B*."""
+    return specialise(general_minimum(), gaussian_setting())
 
 
 def _minimum(setting: Setting, step: Any) -> Any:
@@ -225,9 +240,11 @@ def _minimum(setting: Setting, step: Any) -> Any:
 
 
 def _families(setting: Setting, step: Any) -> tuple[ParameterFamily, ...]:
-    covariance = setting.response.covariance
-    order = _rank(covariance)
-    noise = setting.noise_variance
+    order = _rank(setting.moments.K)
+    if not order.is_number:  # Σ⁻¹KΣ⁻¹ has the rank of K, and may have a simpler form
+        inverse = Inverse(setting.moments.Sigma)
+        order = _rank(normal_form(MatMul(inverse, setting.moments.K, inverse), symmetric=symmetric_symbols(setting)))
+    labels = setting.moments.tau
     families = [
         ParameterFamily(
             "labels in the values",
@@ -245,7 +262,7 @@ def _families(setting: Setting, step: Any) -> tuple[ParameterFamily, ...]:
             },
             lambda scale=S.One, direction=None, last_column=None: _labels_in_keys(setting, step, scale, direction, last_column),
         ),
-        *_zero_families(setting, Eq(order, 0), noise),
+        *_zero_families(setting, Eq(order, 0), labels),
     ]
     return tuple(family for family in families if family.conditions != S.false)
 
@@ -261,7 +278,9 @@ def _rank(covariance: Any) -> Any:
     if isinstance(covariance, MatMul):
         scalars = [factor for factor in covariance.args if not getattr(factor, "is_Matrix", False)]
         matrices = [factor for factor in covariance.args if getattr(factor, "is_Matrix", False)]
-        if len(matrices) == 1 and all(scalar.is_nonzero for scalar in scalars):
+        if any(scalar.is_zero for scalar in scalars):
+            return S.Zero
+        if len(matrices) == 1 and all(is_nonzero(scalar) for scalar in scalars):
             return _rank(matrices[0])
     return rank(covariance)
 
@@ -329,8 +348,8 @@ def _labels_in_keys(setting: Setting, step: Any, scale: Any, direction: Any, las
     )
 
 
-def _zero_families(setting: Setting, no_task: Boolean, noise: Any) -> list[ParameterFamily]:
-    """Ways to predict 0, the minimum if W = 0."""
+def _zero_families(setting: Setting, no_task: Boolean, labels: Any) -> list[ParameterFamily]:
+    """Ways to predict 0, the minimum if K = 0; `labels` is E y²."""
     size = setting.dimension
 
     def zeros(rows: Any, cols: Any) -> Any:
@@ -359,7 +378,7 @@ def _zero_families(setting: Setting, no_task: Boolean, noise: Any) -> list[Param
             label_key_query=zeros(size, 1) if label_key_query is None else label_key_query,
         )
 
-    noisy, silent = And(no_task, Ne(noise, 0)), And(no_task, Eq(noise, 0))
+    noisy, silent = And(no_task, Ne(labels, 0)), And(no_task, Eq(labels, 0))
     return [
         ParameterFamily("no values", noisy, {"key_query": "all of M"}, no_values),
         ParameterFamily("no keys", noisy, {"value": "all of v"}, no_keys),

@@ -20,6 +20,15 @@ A = MatrixSymbol("A", d, d)
 c = MatrixSymbol("c", d, 1)
 B = MatrixSymbol("B", d, d)
 
+tau = Symbol("tau", positive=True)
+mu_4 = Symbol("mu_4", positive=True)
+mu_22 = Symbol("mu_22", positive=True)
+C = MatrixSymbol("C", d, d)
+K = MatrixSymbol("K", d, d)
+Q = MatrixSymbol("Q", d, d)
+x = MatrixSymbol("x", d, 1)
+x_two = MatrixSymbol("x_two", d, 1)
+
 X = MatrixSymbol("X", n, d)
 w = MatrixSymbol("w", d, 1)
 eps = MatrixSymbol("epsilon", n, 1)
@@ -49,6 +58,27 @@ T = MatrixSymbol("T", d, d)
 X_tilde = MatrixSymbol("X_tilde", n, d)
 w_tilde = MatrixSymbol("w_tilde", d, 1)
 x_q_tilde = MatrixSymbol("x_q_tilde", d, 1)
+
+y_q = MatrixSymbol("y_q", 1, 1)
+M_1 = MatrixSymbol("M_1", d, d)
+M_2 = MatrixSymbol("M_2", d, d)
+B_star = MatrixSymbol("B_star", d, d)
+u_star = MatrixSymbol("u_star", d, 1)
+x_1 = MatrixSymbol("x_1", d, 1)
+y_1 = MatrixSymbol("y_1", 1, 1)
+x_2 = MatrixSymbol("x_2", d, 1)
+y_2 = MatrixSymbol("y_2", 1, 1)
+
+k = Symbol("k", integer=True, positive=True)
+m = Symbol("m", integer=True, positive=True)
+Phi = MatrixSymbol("Phi", n, k)
+phi_q = MatrixSymbol("phi_q", k, 1)
+theta = MatrixSymbol("theta", k, 1)
+S = MatrixSymbol("S", k, k)
+W_1 = MatrixSymbol("W_1", m, d)
+S_1 = MatrixSymbol("S_1", m, m)
+chi = MatrixSymbol("chi", k, 1)
+Q = MatrixSymbol("Q", d, d)
 
 
 class Entry(NamedTuple):
@@ -106,6 +136,25 @@ TABLE: tuple[Entry, ...] = (
     Entry(w_tilde, r"\tilde w", "task vector in whitened coordinates, Tᵀw", ""),
     Entry(x_q_tilde, r"\tilde x_q", "whitened covariate of the query, x_q = T x̃_q", ""),
     Entry(y_tilde, r"\tilde y", "labels of the context, as a variable independent of r", ""),
+    Entry(y_q, "y_q", "label of the query (1×1), of any law", "y_{n+1}, y_query"),
+    Entry(M_1, "M_1", "mean of Σ y_i x_i y_q x_qᵀ over prompts of any law", ""),
+    Entry(M_2, "M_2", "second moment of Σ y_i x_i over prompts of any law", ""),
+    Entry(u_star, r"u_\star", "best linear predictor of the query's label given the context", "u (Mahankali et al.)"),
+    Entry(x_1, "x_1", "covariate of a token like those of the context", ""),
+    Entry(y_1, "y_1", "its label", ""),
+    Entry(x_2, "x_2", "covariate of another such token", ""),
+    Entry(y_2, "y_2", "its label", ""),
+    Entry(k, "k", "width of the last hidden layer of a random network", ""),
+    Entry(m, "m", "width of its first hidden layer", ""),
+    Entry(Phi, r"\Phi", "values of the last hidden layer on the context, one example a row (n×k)", ""),
+    Entry(phi_q, r"\varphi_q", "values of the last hidden layer on the query", ""),
+    Entry(theta, r"\theta", "weights of the last layer", ""),
+    Entry(S, "S", "covariance of the weights of the last layer", ""),
+    Entry(W_1, "W_1", "weights of the first layer, one hidden unit a row (m×d)", ""),
+    Entry(S_1, "S_1", "covariance of the weights of different units of the first layer", ""),
+    Entry(chi, r"\chi", "all other weights and the noise", ""),
+    Entry(Q, "Q", "a rotation: QᵀQ = I", ""),
+    Entry(B_star, r"B_\star", "a step that solves the normal equations M₂ B Σ = M₁", ""),
 )
 
 
@@ -146,6 +195,15 @@ NAMES: tuple[Name, ...] = (
     Name("H_test", r"H_{\mathrm t}", "H_t", "the same at test time"),
     Name("eta", r"\eta", "η", "step size"),
     Name("eta_test", r"\eta_{\mathrm t}", "η_t", "step size of the test setting"),
+    Name("kappa", r"\kappa", "κ", "linear part of a family of responses, E[y₁ y₂ x₁·x₂] / d"),
+    Name("gamma", r"\gamma", "γ", "size of a family of responses, E[y₁² ‖x₁‖²] / d"),
+    Name("f", "f", "f", "factor Aᵀ(XᵀX v_x) + v_y (yᵀy) c of x_q in the even part of the prediction"),
+    Name("f_1", "f_1", "f₁", "the same for one token"),
+    Name("f_2", "f_2", "f₂", "the same for another token"),
+    Name("b", "b", "b", "direction B*⁻ᵀ c"),
+    Name("P_b", "P_b", "P_b", "‖b‖² times the projection orthogonal to b"),
+    Name("C", "C", "C", "second moment of y₁ x₁ for one token"),
+    Name("K", "K", "K", "mean of y₁ x₁ (y₂ x₂)ᵀ for two tokens with one random function"),
     Name("g", "g", "g", "mean of ŷ_even given the covariates"),
     Name("Z", "Z", "Z", "tokens (x_i, y_i) of the context, one a row"),
     Name("Z_0", "Z_0", "Z₀", "the same with the residuals of u₀ as labels"),

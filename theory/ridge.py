@@ -4,39 +4,27 @@ Given the context, the task vector has posterior mean ŵ = (XᵀX + σ²W⁻¹)�
 limit σ² → 0⁺, the minimum-norm interpolant in the metric of W⁻¹ (for W ∝ I the pseudo-inverse, X⁺y); every identity below
 holds in that limit too.
 
-The paper's step size for ŷ = η (Σ y_i x_i)ᵀ P x_q is η = E[ŵᵀXᵀy] / E[yᵀX P Xᵀy], P = I in Theorem 1 and, by whitened
-coordinates, P = Σ⁻¹ in Theorem 2.
+The numerator E[ŵᵀXᵀy] of the paper's step size is found here from the ridge estimate itself, as a second route to `theory.step_size`.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from sympy import Expr, Identity, Inverse, MatMul, Trace, cancel
+from sympy import Expr, Identity, Inverse
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 
 from theory import wick
 from theory.bilinear import BilinearForm
 from theory.errors import SettingError
-from theory.exact import is_zero_matrix
-from theory.loss import LABELS, LAWS, specialise, symmetric_symbols
-from theory.notation import Sigma, W, X, d, sigma2
-from theory.setting import Setting
-from theory.traces import Alphabet, Combination, Polynomial, add, multiply, normal_form
+from theory.loss import LABELS
+from theory.notation import Sigma, W, X, d, eps, n, sigma2, w
+from theory.traces import Alphabet, Combination, Polynomial, add, multiply
 
 _RESOLVENT = MatrixSymbol("R", d, d)
-
-
-class StepSize(NamedTuple):
-    """η = numerator / denominator, both exact."""
-
-    numerator: Expr
-    denominator: Expr
-
-    @property
-    def value(self) -> Expr:
-        """η"""
-        return cancel(self.numerator / self.denominator)
+_LAWS = (
+    wick.RandomMatrix(X, Identity(n), Sigma),
+    wick.random_vector(w, W),
+    wick.random_vector(eps, sigma2 * Identity(n)),
+)
 
 
 def general_numerator() -> Expr:
@@ -48,7 +36,7 @@ def general_numerator() -> Expr:
     >>> general_numerator()
     n*Trace(Sigma*W)
     """
-    context, task, noise = LAWS[:3]
+    context, task, noise = _LAWS
     given_x = wick.expectation(BilinearForm(LABELS.T * X * _RESOLVENT * X.T * LABELS), task, noise, symmetric=(_RESOLVENT,))
     return wick.expectation(_without_resolvent(given_x), context, symmetric=(W,))
 
@@ -83,25 +71,3 @@ def _match(alphabet: Alphabet, word: tuple[int, ...], pattern: tuple[int, ...]) 
             if rotated[: len(pattern)] == pattern:
                 return (rotated[len(pattern) :],)
     return None
-
-
-def paper_step_size(setting: Setting) -> StepSize:
-    """The paper's η for settings whose optimal step is a multiple of Σ⁻¹: Theorem 1 (Σ, W ∝ I) and Theorem 2 (W ∝ Σ⁻¹).
-
-    Raises SettingError where W Σ is not a multiple of the identity (the optimal step is then not η Σ⁻¹).
-
-    >>> from sympy import symbols
-    >>> from theory import Gaussian, Linear
-    >>> n, d, s = symbols("n d s", positive=True, integer=True)
-    >>> setting = Setting(covariates=Gaussian.isotropic(d), response=Linear.isotropic(d), noise_variance=s, context_length=n)
-    >>> paper_step_size(setting).value
-    1/(d + n + s + 1)
-    """
-    covariance, prior = setting.covariates.covariance, setting.response.covariance
-    product = normal_form(MatMul(prior, covariance), symmetric=symmetric_symbols(setting))
-    scale = Trace(product).doit() / setting.dimension
-    difference = normal_form(product - scale * Identity(setting.dimension), symmetric=symmetric_symbols(setting))
-    if not is_zero_matrix(difference) or scale.is_zero:
-        raise SettingError("paper_step_size: needs W Σ = a nonzero multiple of I (Theorems 1 and 2); else use global_minimiser.")
-    denominator = wick.expectation(BilinearForm(LABELS.T * X * Inverse(Sigma) * X.T * LABELS), *LAWS[:3])
-    return StepSize(specialise(general_numerator(), setting), specialise(denominator, setting))

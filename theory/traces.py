@@ -281,7 +281,7 @@ class Alphabet:
             for scale, m in terms[1:]:
                 total += scale * m
             return total.as_immutable()
-        parts = [m if scale == 1 else MatMul(scale, m) for scale, m in terms]
+        parts = [m if scale == 1 else MatMul(scale, *(m.args if isinstance(m, MatMul) else (m,))) for scale, m in terms]
         return parts[0] if len(parts) == 1 else MatAdd(*parts)
 
     # calculus

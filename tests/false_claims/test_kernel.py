@@ -27,7 +27,7 @@ from proofs.language import (
     more_than,
 )
 from theory.bilinear import BilinearForm
-from theory.loss import QUERY_LABEL, general_loss, prediction
+from theory.loss import QUERY_LABEL, gaussian_loss, prediction
 from theory.notation import Sigma, W, X, d, eps, eps_q, n, sigma2, w, x_q
 
 LAWS = (
@@ -47,7 +47,7 @@ def theorem(claim, given=LAWS, rule="gaussian-moment", conclusion=None):
 
 
 def test_the_general_loss_for_all_sizes():
-    loss = general_loss().replace(BilinearForm, Trace)
+    loss = gaussian_loss().replace(BilinearForm, Trace)
     error = (prediction() - QUERY_LABEL).replace(BilinearForm, Trace)
     certificate = check(theorem(equal(Mean(error**2, X, w, eps, x_q, eps_q), loss)))
     assert certificate.status == "fully checked"

@@ -35,12 +35,15 @@ from theory import (
     Linear,
     LinearAttention,
     Setting,
-    SettingError,
     global_minimiser,
     in_context_gradient,
     in_context_loss,
+    notation,
 )
-from theory.ridge import paper_step_size
+from theory.errors import HypothesisError
+from theory.loss import specialise
+from theory.ridge import general_numerator
+from theory.step_size import paper_step_size
 
 exactly = settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.explicit, Phase.reuse, Phase.generate]
@@ -296,12 +299,25 @@ def test_paper_step_size_is_the_step(covariance, prior, preconditioner):
 
 @pytest.mark.parametrize(
     ("covariance", "prior"),
-    [(L2 * L2.T, eye(2)), (MatrixSymbol("Sigma", d, d), Identity(d)), (eye(2), diag(1, 2)), (eye(2), zeros(2, 2)), (eye(2), diag(1, 0))],
+    [(L2 * L2.T, eye(2)), (MatrixSymbol("Sigma", d, d), Identity(d)), (eye(2), diag(1, 2)), (eye(2), diag(1, 0))],
 )
 def test_paper_step_size_refused(covariance, prior):
     setting = Setting(covariates=Gaussian(covariance), response=Linear(prior), noise_variance=s, context_length=n)
-    with pytest.raises(SettingError, match="paper_step_size"):
+    with pytest.raises(HypothesisError, match="rotation invariance"):
         paper_step_size(setting)
+
+
+def test_without_a_task_the_paper_step_size_is_0():
+    setting = Setting(covariates=Gaussian(eye(2)), response=Linear(zeros(2, 2)), noise_variance=s + 1, context_length=n)
+    assert paper_step_size(setting).value == 0
+    assert "no part that is linear" in paper_step_size(setting).explanation
+
+
+def test_the_ridge_estimate_gives_the_numerator_of_the_paper_step_size():
+    setting = Setting(covariates=Gaussian(MatrixSymbol("Sigma", d, d)), response=Linear(MatrixSymbol("Sigma", d, d).inv()),
+                      noise_variance=s, context_length=n)  # fmt: skip
+    numerator = general_numerator().xreplace({notation.W: notation.Sigma.inv()}).doit()
+    assert cancel(specialise(numerator, setting) - paper_step_size(setting).numerator) == 0
 
 
 @exactly

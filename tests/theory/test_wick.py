@@ -16,7 +16,7 @@ from sympy.polys.rings import ring
 
 from theory import ExpectationError
 from theory.bilinear import BilinearForm
-from theory.wick import GaussianMatrix, expectation, gaussian_vector
+from theory.wick import RandomMatrix, expectation, random_vector
 
 n, d = symbols("n d", integer=True, positive=True)
 FACTOR = {1: L1, 2: L2, 3: L3}
@@ -66,7 +66,7 @@ class Symbols:
         self.K, self.P = MatrixSymbol("K", cols, cols), MatrixSymbol("P", rows, rows)
         self.u, self.v = MatrixSymbol("u", cols, 1), MatrixSymbol("v", cols, 1)
         self.Sigma, self.R = MatrixSymbol("Sigma", cols, cols), MatrixSymbol("R", rows, rows)
-        self.laws = (GaussianMatrix(self.X, self.R, self.Sigma), GaussianMatrix(self.Y, Identity(rows), Identity(cols)))
+        self.laws = (RandomMatrix(self.X, self.R, self.Sigma), RandomMatrix(self.Y, Identity(rows), Identity(cols)))
 
 
 def numbers(rows, cols, shift):
@@ -140,14 +140,14 @@ def test_products_of_entries_against_all_pairings(entries):
     X, Rs, Ss = MatrixSymbol("X", 2, 2), MatrixSymbol("R", 2, 2), MatrixSymbol("Sigma", 2, 2)
     unit = [MatrixSymbol("f", 2, 1), MatrixSymbol("g", 2, 1)]
     expr = prod((BilinearForm(unit[i].T * X * unit[a]) for i, a in entries), start=Integer(1))
-    found = expectation(expr, GaussianMatrix(X, Rs, Ss))
+    found = expectation(expr, RandomMatrix(X, Rs, Ss))
     expected = sum(prod(R[i, j] * Sigma[a, b] for (i, a), (j, b) in pairing) for pairing in pairings(entries))
     assert evaluate(found, {Rs: R, Ss: Sigma, unit[0]: Matrix([1, 0]), unit[1]: Matrix([0, 1])}) == expected != 0
 
 
 def wishart_moment(k, rows=n, cols=d):
     X = MatrixSymbol("X", rows, cols)
-    return expand(expectation(Trace((X.T * X) ** k), GaussianMatrix(X, Identity(rows), Identity(cols))))
+    return expand(expectation(Trace((X.T * X) ** k), RandomMatrix(X, Identity(rows), Identity(cols))))
 
 
 @pytest.mark.parametrize("k", range(1, 9))
@@ -181,7 +181,7 @@ def test_wishart_moments_of_the_literature(k, known):
 def test_fourth_moment_by_hand():
     """E[S K S] = n² ΣKΣ + n Σ Kᵀ Σ + n tr(KΣ) Σ; a mutant that forgets the transpose is caught by a non-symmetric K."""
     X, K, Sigma = MatrixSymbol("X", n, d), MatrixSymbol("K", d, d), MatrixSymbol("Sigma", d, d)
-    found = expectation(X.T * X * K * X.T * X, GaussianMatrix(X, Identity(n), Sigma))
+    found = expectation(X.T * X * K * X.T * X, RandomMatrix(X, Identity(n), Sigma))
     k, s = numbers(2, 2, 1), L2 * L2.T
     at = {K: k, Sigma: s, n: Integer(5), d: Integer(2)}
     truth = 25 * s * k * s + 5 * s * k.T * s + 5 * (k * s).trace() * s
@@ -195,7 +195,7 @@ def test_vectors_and_matrices_mixed():
     X, w, e = MatrixSymbol("X", n, d), MatrixSymbol("w", d, 1), MatrixSymbol("e", n, 1)
     K, Sigma, W, s = MatrixSymbol("K", d, d), MatrixSymbol("Sigma", d, d), MatrixSymbol("W", d, d), Symbol("s")
     y = X * w + e
-    laws = (GaussianMatrix(X, Identity(n), Sigma), gaussian_vector(w, W), gaussian_vector(e, s * Identity(n)))
+    laws = (RandomMatrix(X, Identity(n), Sigma), random_vector(w, W), random_vector(e, s * Identity(n)))
     found = expectation(BilinearForm(y.T * X * K * X.T * y), *laws)
     R, *gens = ring("x0:4 w0:2 e0:2", QQ)
     g = np.array(gens, dtype=object)
@@ -211,7 +211,7 @@ def test_vectors_and_matrices_mixed():
 def test_no_gaussian_letter_is_left_alone():
     K = MatrixSymbol("K", d, d)
     X = MatrixSymbol("X", n, d)
-    law = GaussianMatrix(X, Identity(n), Identity(d))
+    law = RandomMatrix(X, Identity(n), Identity(d))
     assert expectation(Trace(K), law) == Trace(K)
     assert expectation(Integer(3), law) == 3
     assert expectation(X, law) == ZeroMatrix(n, d)
@@ -220,8 +220,8 @@ def test_no_gaussian_letter_is_left_alone():
 @pytest.mark.parametrize(
     ("laws", "named"),
     [
-        (lambda X: [GaussianMatrix(X, Identity(d), Identity(d))], "GaussianMatrix(X)"),
-        (lambda X: [GaussianMatrix(X, Identity(n), Identity(d))] * 2, "two laws given for X"),
+        (lambda X: [RandomMatrix(X, Identity(d), Identity(d))], "RandomMatrix(X)"),
+        (lambda X: [RandomMatrix(X, Identity(n), Identity(d))] * 2, "two laws given for X"),
     ],
 )
 def test_bad_laws(laws, named):

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Identity, sympify
+from sympy import Expr, Identity
 
+from theory.covariates.elliptical import Bound, Elliptical, chi_power, gaussian_exponential_mean, z
+from theory.covariates.law import Term
 from theory.errors import SettingError
 from theory.exact import covariance_matrix, dimension_size
-from theory.wick import GaussianMatrix, gaussian_vector
+from theory.means import NormalMean
+from theory.wick import Excess
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(Elliptical):
     """Covariate law N(0, Σ), Σ positive definite.
 
     covariance  d×d: an explicit sympy Matrix (checked), or a matrix expression such as MatrixSymbol (taken to be definite)
@@ -34,14 +37,20 @@ class Gaussian:
         return cls(Identity(dimension_size("Gaussian.isotropic", dimension, SettingError)))
 
     @property
-    def dimension(self) -> Any:
-        """d"""
-        return sympify(self.covariance.shape[0])
+    def excess(self) -> Excess | None:
+        return None
 
-    def context(self, symbol: Any) -> GaussianMatrix:
-        """The law of the context's covariates, one example a row."""
-        return GaussianMatrix(symbol, Identity(symbol.shape[0]), self.covariance)
+    def norm_power(self, a: Any) -> Expr:
+        return chi_power(a, self.dimension)
 
-    def query(self, symbol: Any) -> GaussianMatrix:
-        """The law of the query's covariate."""
-        return gaussian_vector(symbol, self.covariance)
+    def projection_mean(self, function: Any, variable: Any, bound: Bound) -> Expr:
+        return NormalMean(function.subs(variable, z), z, 0, bound)
+
+    def transverse(self, t: Any) -> Any:
+        return self.dimension - 1
+
+    def exponential_mean(self, term: Term) -> Expr:
+        return gaussian_exponential_mean(term, self.dimension)
+
+    def draw(self, source: Any, *shape: int) -> Any:
+        return source.mixed(source.normal(*shape, int(self.dimension)), self.covariance)

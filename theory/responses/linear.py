@@ -1,25 +1,31 @@
-"""Linear responses, f(x) = w·x with a Gaussian task vector."""
+"""Linear responses, f(x) = w·x."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Identity, sympify
+from sympy import Identity, MatrixSymbol, S, sympify
 
+from theory.bilinear import BilinearForm
+from theory.covariates.law import CovariateLaw
 from theory.errors import SettingError
 from theory.exact import covariance_matrix, dimension_size
-from theory.wick import GaussianMatrix, gaussian_vector
+from theory.responses.family import ResponseFamily, ResponseMoments
+from theory.wick import Excess, expectation, random_vector
 
 
 @dataclass(frozen=True)
-class Linear:
-    """Responses w·x with w ~ N(0, W) drawn anew for each prompt, W positive semidefinite.
+class Linear(ResponseFamily):
+    """Responses w·x with a task vector w drawn anew for each prompt.
 
-    covariance  d×d: an explicit sympy Matrix (checked), or a matrix expression such as Sigma.inv() (taken to be semidefinite)
+    covariance  W for w ~ N(0, W), d×d and positive semidefinite: an explicit sympy Matrix (checked), or a matrix expression such as
+                Sigma.inv() (taken to be semidefinite)
+    task        the law of w where it is not Gaussian: any covariate law with w ~ −w, see `Linear.of`
     """
 
     covariance: Any
+    task: CovariateLaw | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "covariance", covariance_matrix("Linear", self.covariance, SettingError, definite=False))
@@ -29,11 +35,56 @@ class Linear:
         """w ~ N(0, I) in `dimension` dimensions, a number or a symbol."""
         return cls(Identity(dimension_size("Linear.isotropic", dimension, SettingError)))
 
+    @classmethod
+    def of(cls, task: CovariateLaw) -> Linear:
+        """Task vectors with any law symmetric about 0, given as a covariate law is.
+
+        >>> from theory.covariates import Rademacher
+        >>> Linear.of(Rademacher.isotropic(3)).covariance
+        Matrix([
+        [1, 0, 0],
+        [0, 1, 0],
+        [0, 0, 1]])
+        """
+        if not isinstance(task, CovariateLaw):
+            raise SettingError(f"Linear.of: task must be a covariate law, got a {type(task).__name__}.")
+        if not task.reflected:
+            raise SettingError(
+                f"Linear.of: w and −w must have the same law, else the labels are not sign-symmetric and no closed form of the minimum is "
+                f"known; that of {type(task).__name__} cannot be seen to be so."
+            )
+        return cls(task.second_moment, task)
+
     @property
     def dimension(self) -> Any:
-        """d"""
         return sympify(self.covariance.shape[0])
 
-    def task(self, symbol: Any) -> GaussianMatrix:
-        """The law of the task vector."""
-        return gaussian_vector(symbol, self.covariance)
+    @property
+    def excess(self) -> Excess | None:
+        """The fourth cumulant of the task vector."""
+        return None if self.task is None else self.task.excess
+
+    def moments(self, law: CovariateLaw) -> ResponseMoments:
+        size = self.dimension
+        x, w = MatrixSymbol("x", size, 1), MatrixSymbol("w", size, 1)
+        laws = random_vector(x, law.second_moment, law.excess), random_vector(w, self.covariance, self.excess)
+        Sigma = law.second_moment
+        symmetric = tuple({m for matrix in (Sigma, self.covariance) for m in matrix.atoms(MatrixSymbol)})
+        value = BilinearForm(w.T * x)
+
+        def mean(expr: Any) -> Any:
+            return expectation(expr, *laws, symmetric=symmetric)
+
+        return ResponseMoments(
+            mean=S.Zero,
+            second=mean(value**2),
+            fourth=mean(value**4),
+            pair=mean(BilinearForm(w.T * Sigma * w) ** 2),
+            weighted=mean(x * w.T * x * x.T * w * x.T),
+            cross=mean(Sigma * w * w.T * Sigma),
+        )
+
+    def draw(self, source: Any, covariates: Any) -> Any:
+        batch, size = covariates.shape[0], int(self.dimension)
+        task = source.mixed(source.normal(batch, 1, size), self.covariance) if self.task is None else self.task.draw(source, batch, 1)
+        return (covariates * task).sum(-1)
