@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sympy import ImmutableMatrix, Matrix, Rational, diag, eye
 
 from numerics.errors import ConfigError
-from theory import Gaussian, Linear, Setting, TheoryError
+from numerics.evaluate import number
+from numerics.laws import covariate_entries, covariate_law, rational, response_entries, response_family
+from numerics.objective import ExactObjective
+from theory import Setting, TheoryError
+
+HEAVY, OBSCURE = 50, 5
+"""The kurtosis E y⁴ / (E y²)² of the labels, and the noise √(L*/(E y² − L*)) in which the best step is to be seen, beyond which training on
+prompts is not the default: a few million are then too few."""
 
 
 class TrainConfig(BaseModel):
@@ -22,10 +27,21 @@ class TrainConfig(BaseModel):
     dimension: int = Field(5, ge=1, description="d, dimension of a covariate")
     context: int = Field(20, ge=1, description="n, examples in a prompt")
     noise: str = Field("1/4", description="σ², variance of the label noise: 0, 1/4 or 0.25")
-    covariates: str = Field("isotropic", description="Σ: isotropic, a diagonal 2,1,1/2 or rows 2,1/2;1/2,1")
-    responses: str = Field("isotropic", description="W: isotropic, inverse (Σ⁻¹), a diagonal or rows")
+    covariates: str = Field(
+        "isotropic",
+        description="law of x: Σ of a Gaussian as isotropic, a diagonal 2,1,1/2 or rows 2,1/2;1/2,1, or NAME[:key=value…] "
+        f"with NAME one of {', '.join(sorted(covariate_entries()))}",
+    )
+    response: str = Field(
+        "isotropic",
+        description="law of f: W of a linear f as isotropic, inverse (Σ⁻¹), a diagonal or rows, or NAME[:key=value…] "
+        f"with NAME one of {', '.join(sorted(response_entries()))}",
+    )
     parametrisation: Literal["separate", "merged"] = Field("separate", description="weights W_Q, W_K, W_V, h, or (v, M)")
-    objective: Literal["sampled", "exact"] = Field("sampled", description="loss on fresh prompts, or its exact expectation")
+    objective: Literal["auto", "sampled", "exact"] = Field(
+        "auto",
+        description="loss on fresh prompts, or its exact expectation; auto: on prompts, unless heavy tails or a weak signal need too many",
+    )
     initialisation: Literal["matched", "gaussian"] = Field(
         "matched",
         description="matched: v_x = m_yx = 0, from where the global minimum is reached; gaussian: all random, and may end elsewhere",
@@ -46,7 +62,7 @@ class TrainConfig(BaseModel):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="relative error of the step B that counts as converged (default 0.02 sampled, 1e-4 exact)",
+        description="relative error of the step B that counts as converged (default 1e-4 exact, 0.02 sampled or more if B explains little)",
     )
     checkpoint_every: int = Field(250, ge=1, description="steps between checkpoints")
 
@@ -67,19 +83,20 @@ class TrainConfig(BaseModel):
     @cached_property
     def setting(self) -> Setting:
         """The setting in theory's terms, exact."""
+        option = "--covariates"
         try:
-            option = "--covariates"
-            law = Gaussian(_covariance(option, self.covariates, self.dimension))
-            option = "--responses"
-            inverse = self.responses == "inverse"
-            task = Linear(law.covariance.inv() if inverse else _covariance(option, self.responses, self.dimension))
+            law = covariate_law(self.covariates, self.dimension)
+            option = "--response"
+            family = response_family(self.response, law)
             option = "--noise"
-            noise = _rational(option, self.noise)
-            setting = Setting(covariates=law, response=task, noise_variance=noise, context_length=self.context)
-        except TheoryError as error:
+            noise = rational("σ²", self.noise)
+            setting = Setting(covariates=law, response=family, noise_variance=noise, context_length=self.context)
+            option = f"--response {self.response} with --covariates {self.covariates}"
+            signal = setting.response_moments.second
+        except (TheoryError, ConfigError) as error:
             raise ConfigError(f"{option}: {error}") from None
-        if task.covariance.is_zero_matrix:
-            raise ConfigError("--responses: W = 0 leaves no task to learn; give at least one positive variance.")
+        if signal == 0:
+            raise ConfigError("--response: W = 0 leaves no task to learn; give at least one positive variance.")
         return setting
 
     @property
@@ -87,15 +104,33 @@ class TrainConfig(BaseModel):
         """The learning rate at the top of the schedule."""
         return self.learning_rate if self.learning_rate is not None else 0.03 / self.context**0.5
 
+    @cached_property
+    def exact(self) -> bool:
+        """Whether training minimises the exact expected loss."""
+        return self.objective == "exact" or (self.objective == "auto" and (self._kurtosis > HEAVY or self._obscurity > OBSCURE))
+
+    @property
+    def _kurtosis(self) -> float:
+        moments = self.setting.moments
+        return number(moments.mu_4) / number(moments.tau) ** 2
+
     @property
     def target(self) -> float:
         """The relative excess loss at which a run counts as converged."""
-        return self.tolerance if self.tolerance is not None else (1e-3 if self.objective == "sampled" else 1e-10)
+        return self.tolerance if self.tolerance is not None else (1e-10 if self.exact else 1e-3)
 
     @property
     def step_target(self) -> float:
         """The relative error of the step at which a run counts as converged."""
-        return self.step_tolerance if self.step_tolerance is not None else (2e-2 if self.objective == "sampled" else 1e-4)
+        return self.step_tolerance if self.step_tolerance is not None else (1e-4 if self.exact else 2e-2 * self._obscurity)
+
+    @cached_property
+    def _obscurity(self) -> float:
+        """√(L*/(E y² − L*)), at least 1: what of the labels the best step leaves unexplained, relative to what it explains. To a relative
+        excess loss δ belongs a relative error of the step of about √δ times this."""
+        objective = ExactObjective(self.setting)
+        explained = objective.null - objective.minimum
+        return max(1.0, (objective.minimum / explained) ** 0.5) if objective.step.any() else 1.0
 
     @property
     def torch_device(self) -> torch.device:
@@ -103,27 +138,3 @@ class TrainConfig(BaseModel):
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device(self.device)
-
-
-def _rational(name: str, text: str) -> Rational:
-    try:
-        value = Rational(text.strip())
-        if value.is_finite and math.isfinite(float(value)):
-            return value
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-        pass
-    raise ConfigError(f"{name}: needs a number such as 0, 1/4 or 0.25, got {text!r}.")
-
-
-def _covariance(name: str, text: str, dimension: int) -> ImmutableMatrix:
-    if text == "isotropic":
-        return ImmutableMatrix(eye(dimension))
-    rows = [[_rational(name, entry) for entry in row.split(",")] for row in text.split(";")]
-    if len(rows) == 1 and len(rows[0]) == dimension:
-        return ImmutableMatrix(diag(*rows[0]))
-    if len(rows) != dimension or any(len(row) != dimension for row in rows):
-        shape = f"{len(rows)} row{'s' * (len(rows) > 1)} of {'/'.join(sorted({str(len(row)) for row in rows}))} entries"
-        raise ConfigError(
-            f"{name}: at --dimension {dimension} needs {dimension} diagonal entries or {dimension} rows of {dimension}, got {shape}."
-        )
-    return ImmutableMatrix(Matrix(rows))

@@ -2,12 +2,15 @@
 
 The loss is not convex in (v, M), and training does end in stationary points that are not global minima. The trained weights
 are polished on the exact loss (L-BFGS, then Newton) to the stationary point of their basin, which is named by its structure in whitened
-coordinates, where Σ becomes I and W becomes Σ^½WΣ^½ with eigenvectors e_k:
+coordinates, where Σ becomes I and K = E y y' x x'ᵀ becomes Σ^-½KΣ^-½ (Σ^½WΣ^½ for linear responses) with eigenvectors e_k:
 
     global minimum   B = B*, ŷ_even = 0
     zero predictor   ŷ = 0 for every prompt
     one direction    v_y = 0, A = 0: a step along one e_k only
     mixed direction  v_x and m_yx along one e_k, and A diagonal in the e_k: a step, shrunk along e_k, with a part of ŷ even in the labels
+
+The list is meant to be complete for Gaussian covariates and task vectors with linear responses; under other laws there may be more. Where
+the responses have no linear part, K = 0, the zero predictor is the global minimum.
 """
 
 from __future__ import annotations
@@ -18,7 +21,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from numerics.objective import DTYPE, LIFT, ExactObjective, learned_step
+from numerics.evaluate import DTYPE
+from numerics.objective import LIFT, ExactObjective, learned_step
+from theory import Linear, Setting
+
+
+def has_complete_list(setting: Setting) -> bool:
+    """Whether a stationary point of another kind than those listed contradicts the theory: Gaussian covariates, linear responses."""
+    return setting.covariates.excess is None and isinstance(setting.response, Linear) and setting.response.excess is None
 
 
 class Endpoint(NamedTuple):
@@ -103,15 +113,14 @@ def _name(objective: ExactObjective, v: Tensor, M: Tensor, tolerance: float = 1e
     values, vectors = torch.linalg.eigh(objective.covariance)
     root = (vectors * values.sqrt()) @ vectors.mT
     v_x, v_y, A, c = root @ v[:-1], v[-1], root @ M[:-1, :-1] @ root, root @ M[-1, :-1]
-    null = float(objective.loss(torch.zeros_like(v), torch.zeros_like(M)))
     B = root @ learned_step(v, M) @ root
     optimum = root @ objective.step @ root
-    if abs(float(objective.loss(v, M)) - null) < 1e-7 * null and B.norm() < tolerance * optimum.norm():
+    if abs(float(objective.loss(v, M)) - objective.null) < 1e-7 * objective.null and B.norm() < tolerance * optimum.norm():
         return "zero predictor"
     if v_x.norm() == 0 or c.norm() == 0:
         return None
     axis = v_x / v_x.norm()
-    prior = root @ objective.task_covariance @ root
+    prior = torch.linalg.solve(root, torch.linalg.solve(root, objective.cross).mT)
     along = (axis @ c).abs() > (1 - tolerance) * c.norm()
     eigenvector = (prior @ axis - (axis @ prior @ axis) * axis).norm() < tolerance * prior.norm()
     if not (along and eigenvector):

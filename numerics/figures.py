@@ -24,10 +24,10 @@ def draw(
 ) -> dict[str, bytes]:
     """loss, step and predictions."""
     title = f"d = {config.dimension}, n = {config.context}, σ² = {config.noise}"
-    if config.covariates != "isotropic" or config.responses != "isotropic":
-        title += f", Σ: {_short(config.covariates)}, W: {_short(config.responses)}"
+    if config.covariates != "isotropic" or config.response != "isotropic":
+        title += f", covariates: {_short(config.covariates)}, response: {_short(config.response)}"
     return {
-        "loss": _loss(title, objective, rows, end, sampled=config.objective == "sampled"),
+        "loss": _loss(title, objective, rows, end, sampled=not config.exact),
         "step": _step(title, objective, model),
         "predictions": _predictions(title, config, objective, model),
     }
@@ -95,8 +95,8 @@ def _step(title: str, objective: ExactObjective, model: LinearSelfAttention) -> 
                     ax.text(j, i, f"{float(matrix[i, j]):.1e}" if norm is not shared else f"{float(matrix[i, j]) + 0.0:z.3f}", ha="center",
                             va="center", fontsize=7, color="white" if dark else "black")  # fmt: skip
         figure.colorbar(image, ax=ax, shrink=0.8)
-    relative = float(difference.norm() / objective.step.norm())
-    figure.suptitle(f"The step that was learned, {title}: ‖B − B*‖ / ‖B*‖ = {relative:.2e}")
+    relative = float(difference.norm()) / objective.step_scale
+    figure.suptitle(f"The step that was learned, {title}: relative error {relative:.2e}")
     return _png(figure)
 
 

@@ -13,11 +13,11 @@ from torch import Generator, Tensor
 
 from numerics import figures
 from numerics.config import TrainConfig
-from numerics.endpoint import Endpoint, locate
+from numerics.endpoint import Endpoint, has_complete_list, locate
 from numerics.errors import RunFolderError, TrainingError
 from numerics.folder import CHECKPOINT, RunFolder
 from numerics.models import LinearSelfAttention, initial_model
-from numerics.objective import LIFT, ExactObjective, learned_step
+from numerics.objective import LIFT, ExactObjective
 from numerics.samplers import PromptSampler
 
 COLUMNS = ("step", "loss", "exact_loss", "relative_excess", "step_relative_error", "learning_rate")
@@ -75,8 +75,8 @@ class _Trainer:
     def __init__(self, config: TrainConfig, folder: RunFolder) -> None:
         self.config, self.folder = config, folder
         self.objective = ExactObjective(config.setting)
-        self.device = config.torch_device if config.objective == "sampled" else torch.device("cpu")
-        dtype = torch.float32 if config.objective == "sampled" else torch.float64
+        self.device = config.torch_device if not config.exact else torch.device("cpu")
+        dtype = torch.float32 if not config.exact else torch.float64
         self.model: LinearSelfAttention = initial_model(
             parametrisation=config.parametrisation,
             initialisation=config.initialisation,
@@ -88,7 +88,7 @@ class _Trainer:
         ).to(self.device)
         self.generator = Generator(device=self.device).manual_seed(config.seed + 1)
         self.sampler = PromptSampler(config.setting, dtype=dtype, device=self.device, generator=self.generator)
-        if config.objective == "exact":
+        if config.exact:
             self.optimiser: torch.optim.Optimizer = torch.optim.LBFGS(
                 self.model.parameters(),
                 max_iter=10,
@@ -159,7 +159,7 @@ class _Trainer:
 
     def run(self, progress: Callable[[int, float], None]) -> None:
         config = self.config
-        exact = config.objective == "exact"
+        exact = config.exact
         advance = self._exact_step if exact else self._sampled_step
         log_every = 1 if exact else max(1, config.steps // 200)
         started = time.monotonic() - self.seconds
@@ -184,7 +184,7 @@ class _Trainer:
             raise TrainingError(
                 f"training: the loss is {loss} at step {self.step}; lower --learning-rate (now {self.config.peak_learning_rate:.3g})."
             )
-        self.rows.append([self.step, loss, exact, excess, step_error(self.objective, v, M), rate])
+        self.rows.append([self.step, loss, exact, excess, self.objective.step_error(v, M), rate])
         return excess
 
     def _settled(self) -> bool:
@@ -192,11 +192,6 @@ class _Trainer:
         excesses, error = [row[3] for row in self.rows], self.rows[-1][4]
         minimal = excesses[-1] < 1e-12 and error < self.config.step_target / 10
         return minimal or (len(excesses) > 10 and excesses[-1] >= excesses[-11] * (1 - 1e-6))
-
-
-def step_error(objective: ExactObjective, v: Tensor, M: Tensor) -> float:
-    """‖B − B*‖_F / ‖B*‖_F"""
-    return float((learned_step(v.double(), M.double()) - objective.step).norm() / objective.step.norm())
 
 
 def sampled_loss(config: TrainConfig, v: Tensor, M: Tensor) -> tuple[float, float]:
@@ -217,7 +212,7 @@ def judge(config: TrainConfig, objective: ExactObjective, v: Tensor, M: Tensor, 
     """The verdict on trained weights, from the exact loss, the stationary point they lead to, and fresh prompts."""
     loss = float(objective.loss(v, M))
     excess = float(objective.excess(v, M)) / objective.minimum
-    error = step_error(objective, v, M)
+    error = objective.step_error(v, M)
     measured, standard_error = sampled_loss(config, v, M)
     end = locate(objective, v, M)
     verdict, reason = _verdict(
@@ -247,8 +242,7 @@ def _verdict(
     config: TrainConfig, objective: ExactObjective, end: Endpoint, *, loss: float, excess: float, error: float, z: float, steps: int
 ) -> tuple[str, str]:
     minimum = objective.minimum
-    v, M = torch.zeros_like(end.value), torch.zeros_like(end.key_query)
-    rounding = 64 * torch.finfo(v.dtype).eps * float(objective.loss(v, M))  # the loss is a sum of terms of the zero predictor's size
+    rounding = 64 * torch.finfo(end.value.dtype).eps * objective.null  # the loss is a sum of terms of the zero predictor's size
     stalled = f"training stalled at step {steps}; try another --seed, or --initialisation matched"
     advice = "train longer (--steps)" if steps >= config.steps else stalled
     if abs(z) > Z_LIMIT:
@@ -257,13 +251,15 @@ def _verdict(
         return "contradicts", "the exact loss at the trained weights is not the minimum plus the excess"
     if end.gradient >= 1e-6:
         return "not converged", "the trained weights lead to no stationary point of the exact loss; " + advice
+    if end.name is None and not has_complete_list(config.setting):
+        return "not converged", "the weights lead to a stationary point of no listed kind, and the list is not complete for this law"
     if end.name is None:
         return "contradicts", "the weights lead to a stationary point that the theory does not list"
     if abs(end.gap) > config.target:
         return "not converged", f"relative excess {end.gap:.2g} over the {end.name}, above {config.target:g}; {advice}"
     if end.name != "global minimum":
         return "other stationary point", "training ended in a stationary point that is not the global minimum; see --initialisation"
-    polished = step_error(objective, end.value, end.key_query)
+    polished = objective.step_error(end.value, end.key_query)
     if polished > 1e-3:
         return "contradicts", f"the loss is minimal where the weights lead, yet the step there is {polished:.2g} off the optimal one"
     if error > config.step_target:

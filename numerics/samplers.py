@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
-from numerics.objective import to_tensor
-from theory import Setting
+from numerics.source import Source
+from theory import Gaussian, Linear, Setting
 
 CHUNK = 1 << 17
-"""Normals drawn at a time: half a megabyte in float32, so that a chunk is still in cache when its products are taken."""
+"""Numbers drawn at a time: half a megabyte in float32, so that a chunk is still in cache when its products are taken."""
 
 
 class Prompts(NamedTuple):
@@ -27,63 +28,75 @@ class Prompts(NamedTuple):
     target: Tensor
 
 
-def factor(covariance: Tensor) -> Tensor:
-    """F with F Fᵀ = covariance, which may be singular."""
-    values, vectors = torch.linalg.eigh(covariance)
-    return vectors * values.clamp(min=0).sqrt()
-
-
 class PromptSampler:
-    """Draws prompts of a numeric setting: x ~ N(0, Σ), w ~ N(0, W), y = w·x + ε."""
+    """Draws prompts of a numeric setting, y = f(x) + ε."""
 
     def __init__(self, setting: Setting, *, dtype: torch.dtype, device: torch.device, generator: Generator) -> None:
+        self.setting = setting
         self.dimension, self.context = int(setting.dimension), int(setting.context_length)
-        self.generator = generator
-        self.dtype, self.device = dtype, device
+        self.source = Source(dtype=dtype, device=device, generator=generator)
         self.noise = float(setting.noise_variance) ** 0.5
-        self.covariates = self._factor(setting.covariates.covariance)
-        self.tasks = self._factor(setting.response.covariance)
+        law, family = setting.covariates, setting.response
+        self.gaussian = isinstance(law, Gaussian) and isinstance(family, Linear) and family.task is None
+        self.Sigma, self.W = law.second_moment, getattr(family, "covariance", None)
 
-    def _factor(self, covariance: Any) -> Tensor | None:
-        """Fᵀ for row vectors, or None for the identity."""
-        matrix = to_tensor(covariance.as_explicit())
-        if torch.equal(matrix, torch.eye(len(matrix), dtype=matrix.dtype)):
-            return None
-        return factor(matrix).mT.to(dtype=self.dtype, device=self.device)
+    def moments(self, batch: int) -> Prompts:
+        """A batch of prompts."""
+        return self._mixed_moments(batch) if self.gaussian else self._token_moments(batch)
 
-    def _normal(self, *shape: int) -> Tensor:
-        return torch.randn(*shape, generator=self.generator, dtype=self.dtype, device=self.device)
-
-    def _tasks_and_queries(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
-        """w (batch, d), z_q (batch, d+1), y_q (batch,)"""
-        d = self.dimension
-        drawn = self._normal(batch, 2 * d + 1)
-        tasks, queries, noise = drawn[:, :d], drawn[:, d : 2 * d], drawn[:, 2 * d]
-        if self.tasks is not None:
-            tasks = tasks @ self.tasks
-        if self.covariates is not None:
-            queries = queries @ self.covariates
-        target = (tasks * queries).sum(-1) + self.noise * noise
-        return tasks, torch.cat([queries, torch.zeros_like(target)[:, None]], dim=1), target
+    def tokens(self, batch: int) -> tuple[Tensor, Tensor]:
+        """The same prompts as `moments` draws from the same generator state: tokens (batch, n+1, d+1) and targets (batch,)."""
+        if self.gaussian:
+            return self._mixed_tokens(batch)
+        tokens, target = (torch.cat(parts) for parts in zip(*self._drawn(batch), strict=True))
+        return tokens, target
 
     def _chunks(self, batch: int) -> list[int]:
         size = max(1, CHUNK // (self.context * (self.dimension + 1)))
         return [min(size, batch - start) for start in range(0, batch, size)]
 
-    def moments(self, batch: int) -> Prompts:
-        """A batch of prompts. The context's normals u_i = (whitened x_i, ε_i/σ) are drawn in chunks that fit the cache and met only in
-        the product Σ u_i u_iᵀ; mixing them into z_i = (x_i, w·x_i + ε_i) is done on that product, per prompt and not per token."""
+    # any law: chunks of tokens that fit the cache
+
+    def _drawn(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Tokens and targets in chunks."""
+        source, count = self.source, self.context + 1
+        for size in self._chunks(batch):
+            x = self.setting.covariates.draw(source, size, count)
+            y = self.setting.response.draw(source, x) + self.noise * source.normal(size, count)
+            target = y[:, -1].clone()
+            y[:, -1] = 0
+            yield torch.cat([x, y[..., None]], dim=-1), target
+
+    def _token_moments(self, batch: int) -> Prompts:
+        parts = [Prompts(z[:, :-1].mT @ z[:, :-1], z[:, -1], target) for z, target in self._drawn(batch)]
+        return Prompts(*(torch.cat(same) for same in zip(*parts, strict=True)))
+
+    # Gaussian covariates with linear responses to Gaussian task vectors: no token is ever formed
+
+    def _tasks_and_queries(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
+        """w (batch, d), z_q (batch, d+1), y_q (batch,)"""
+        d = self.dimension
+        drawn = self.source.normal(batch, 2 * d + 1)
+        tasks = self.source.mixed(drawn[:, :d], self.W)
+        queries = self.source.mixed(drawn[:, d : 2 * d], self.Sigma)
+        target = (tasks * queries).sum(-1) + self.noise * drawn[:, 2 * d]
+        return tasks, torch.cat([queries, torch.zeros_like(target)[:, None]], dim=1), target
+
+    def _mixed_moments(self, batch: int) -> Prompts:
+        """The context's normals u_i = (whitened x_i, ε_i/σ) are drawn in chunks and met only in the product Σ u_i u_iᵀ; mixing them into
+        z_i = (x_i, w·x_i + ε_i) is done on that product, per prompt and not per token."""
         d = self.dimension
         tasks, query, target = self._tasks_and_queries(batch)
-        grams = torch.empty(batch, d + 1, d + 1, dtype=self.dtype, device=self.device)
+        grams = target.new_empty(batch, d + 1, d + 1)
         start = 0
         for size in self._chunks(batch):
-            drawn = self._normal(size, self.context, d + 1)
+            drawn = self.source.normal(size, self.context, d + 1)
             torch.bmm(drawn.mT, drawn, out=grams[start : start + size])
             start += size
-        if self.covariates is not None:
-            grams[:, :d] = self.covariates.mT @ grams[:, :d].clone()
-            grams[:, :, :d] = grams[:, :, :d].clone() @ self.covariates
+        root = self.source.factor(self.Sigma)
+        if root is not None:
+            grams[:, :d] = root @ grams[:, :d].clone()
+            grams[:, :, :d] = grams[:, :, :d].clone() @ root.mT
         # y_i = (x_i, ε_i/σ)·(w, σ), so Σ (x_i, ε_i/σ) y_i and Σ y_i² are one and two products with the vector (w, σ)
         mix = torch.cat([tasks, torch.full_like(target, self.noise)[:, None]], dim=1)
         mixed = torch.bmm(grams, mix[:, :, None])[:, :, 0]
@@ -93,12 +106,10 @@ class PromptSampler:
         grams[:, d] = mixed
         return Prompts(grams, query, target)
 
-    def tokens(self, batch: int) -> tuple[Tensor, Tensor]:
-        """The same prompts as `moments` draws from the same generator state: tokens (batch, n+1, d+1) and targets (batch,)."""
+    def _mixed_tokens(self, batch: int) -> tuple[Tensor, Tensor]:
         d = self.dimension
         tasks, query, target = self._tasks_and_queries(batch)
-        context = torch.cat([self._normal(size, self.context, d + 1) for size in self._chunks(batch)])
-        if self.covariates is not None:
-            context[..., :d] = context[..., :d] @ self.covariates
+        context = torch.cat([self.source.normal(size, self.context, d + 1) for size in self._chunks(batch)])
+        context[..., :d] = self.source.mixed(context[..., :d], self.Sigma)
         context[..., d] = torch.einsum("bnk,bk->bn", context[..., :d], tasks) + self.noise * context[..., d]
         return torch.cat([context, query[:, None]], dim=1), target

@@ -20,6 +20,7 @@ from typing import Any
 from sympy import (
     Add,
     BlockMatrix,
+    Eq,
     Ge,
     Gt,
     Identity,
@@ -44,18 +45,23 @@ from proofs.errors import RuleError
 from proofs.language import (
     All,
     ConditionalMean,
+    Expectation,
     GradientAt,
     Implication,
+    Independent,
     Invertible,
+    Law,
     Mean,
     Named,
     NamedMatrix,
     Normal,
+    Orthogonal,
     PositiveDefinite,
     PositiveSemidefinite,
     Predictor,
     Rank,
     conjuncts,
+    free,
 )
 from proofs.wellformed import check_shape
 
@@ -104,12 +110,15 @@ class Algebra:
         self._hypotheses = list(hypotheses)
         self.facts = [part for fact in (*facts, *self._hypotheses) for part in conjuncts(fact)]
         self.laws = {fact.args[0]: fact for fact in self.facts if isinstance(fact, Normal)}
+        self.blocks = {z: fact.args for fact in self.facts if isinstance(fact, Law) for z in fact.args}
         covariances = [m for fact in self.facts if isinstance(fact, Normal) for m in fact.args[1:]]
         definite = [fact.args[0] for fact in self.facts if isinstance(fact, PositiveDefinite | PositiveSemidefinite)]
         self._symmetric = {m for m in (*covariances, *definite) if isinstance(m, MatrixSymbol)}
+        self._orthogonal = {fact.args[0] for fact in self.facts if isinstance(fact, Orthogonal)}
         self._letters: list[tuple[Any, Any, bool]] = [(None, None, False)]  # key, matrix, symmetric
         self._letter_of: dict[Any, int] = {}
         self._inverse: dict[int, int] = {}
+        self._speaks_of: dict[int, set[Any]] = {}
         self._atoms: list[Any] = []
         self._atom_of: dict[Any, int] = {}
         self.inverted: list[Any] = []
@@ -138,6 +147,13 @@ class Algebra:
         """The matrix that a letter stands for, transposition apart."""
         return self._letters[abs(letter)][1]
 
+    def speaks_of(self, letter: int) -> set[Any]:
+        """The matrix symbols that a letter depends on."""
+        found = self._speaks_of.get(abs(letter))
+        if found is None:
+            found = self._speaks_of[abs(letter)] = {s for s in free(self.matrix_of(letter)) if isinstance(s, MatrixSymbol)}
+        return found
+
     def rows(self, letter: int) -> Any:
         """Number of rows of a signed letter."""
         return self.matrix_of(letter).shape[0 if letter > 0 else 1]
@@ -149,11 +165,16 @@ class Algebra:
     def _reduced(self, word: Word) -> Word:
         out: list[int] = []
         for k in word:
-            if out and self._inverse.get(abs(out[-1])) == abs(k) and (out[-1] > 0) == (k > 0):
+            if out and self._cancel(out[-1], k):
                 out.pop()
             else:
                 out.append(k)
         return tuple(out)
+
+    def _cancel(self, left: int, right: int) -> bool:
+        if left == -right:
+            return self.matrix_of(left) in self._orthogonal
+        return self._inverse.get(abs(left)) == abs(right) and (left > 0) == (right > 0)
 
     def closed(self, word: Word, size: Any) -> Poly:
         """tr(word); `size` is the trace of the empty word."""
@@ -256,6 +277,8 @@ class Algebra:
             return {(self._letter(expr, expr, expr.shape == (1, 1) or expr in self._symmetric),): ONE}
         if isinstance(expr, GradientAt):
             return {(self._letter(expr, expr, False),): ONE}
+        if isinstance(expr, Expectation):
+            return self._expected(self.matrix(expr.args[0]), tuple(expr.args[1]))
         raise RuleError(f"the normal form has no place for the matrix {expr} of kind {type(expr).__name__}.")
 
     def product(self, left: MatrixPoly, right: MatrixPoly) -> MatrixPoly:
@@ -331,37 +354,105 @@ class Algebra:
         if kind == "symbol":
             return set()
         if kind == "word":
-            return {s for k in rest[0] for s in self.matrix_of(k).atoms(MatrixSymbol)}
+            return {s for k in rest[0] for s in self.speaks_of(k)}
         if kind == "reciprocal":
             return {s for monomial, _ in rest[0] for i in monomial for s in self.depends(self._atoms[i])}
         if kind == "mean":
             inside = {s for i in rest[0] for s in self.depends(self._atoms[i])}
-            return (inside - set(rest[1])) | {s for z in rest[1] for m in self.laws[z].args[1:] for s in m.atoms(MatrixSymbol)}
+            return (inside - set(rest[1])) | {s for z in rest[1] for m in self.covariances(z) for s in m.atoms(MatrixSymbol)}
         if kind == "predictor":
             terms = [term for argument in rest[1:] for term in argument]
             scales = {s for _, scale in terms for monomial, _ in scale for i in monomial for s in self.depends(self._atoms[i])}
-            return scales | {s for word, _ in terms for k in word for s in self.matrix_of(k).atoms(MatrixSymbol)}
+            return scales | {s for word, _ in terms for k in word for s in self.speaks_of(k)}
         return set(rest[-1].atoms(MatrixSymbol))
+
+    def covariances(self, symbol: Any) -> tuple[Any, ...]:
+        """The covariances of the rows and of the columns of a Gaussian matrix; none where the law is any."""
+        return tuple(self.laws[symbol].args[1:]) if symbol in self.laws else ()
 
     def mean(self, poly: Poly, variables: tuple[Any, ...]) -> Poly:
         """E over the variables: linear, and what does not depend on them comes out."""
-        for z in variables:
-            if z not in self.laws:
-                raise RuleError(f"the mean over {z} needs its law: an assumption Normal({z}, …).")
-            others = {s for m in self.laws[z].args[1:] for s in m.atoms(MatrixSymbol)} & set(variables)
-            if others:
-                raise RuleError(f"the law of {z} depends on {min(map(str, others))}: take the two means one inside the other.")
+        self._check_laws(variables)
         terms = []
         for monomial, coefficient in poly.items():
-            bound = tuple(i for i in monomial if self.depends(self._atoms[i]) & set(variables))
-            outside = {tuple(i for i in monomial if i not in bound): coefficient}
+            bound, outside = self._split(monomial, variables)
             if not bound:
-                terms.append(outside)
+                terms.append({outside: coefficient})
                 continue
-            self._integrable(bound, set(variables))
-            used = frozenset(s for i in bound for s in self.depends(self._atoms[i])) & frozenset(variables)
-            terms.append(times(outside, self._atom("mean", bound, tuple(sorted(used, key=str)))))
+            used = self._averaged(bound, (), variables)
+            terms.append(times({outside: coefficient}, self._atom("mean", bound, used)))
         return plus(*terms)
+
+    def _expected(self, matrix: MatrixPoly, variables: tuple[Any, ...]) -> MatrixPoly:
+        """E of a matrix: its constant factors on both sides come out, and what is left is a letter."""
+        self._check_laws(variables)
+        terms = []
+        for word, poly in matrix.items():
+            moving = [i for i, k in enumerate(word) if self.speaks_of(k) & set(variables)]
+            if not moving:
+                terms.append({word: self.mean(poly, variables)})
+                continue
+            left, core, right = word[: moving[0]], word[moving[0] : moving[-1] + 1], word[moving[-1] + 1 :]
+            for monomial, coefficient in poly.items():
+                bound, outside = self._split(monomial, variables)
+                letter = self._expectation(bound, core, self._averaged(bound, core, variables))
+                scale, whole = self._open((*left, letter, *right))
+                terms.append({whole: times({outside: coefficient}, scale)})
+        return self._sum(terms)
+
+    def _expectation(self, monomial: Monomial, core: Word, variables: tuple[Any, ...]) -> int:
+        turned = self.transposed(core)
+        word = min(core, turned)
+        matrix = Expectation(MatMul(*(self.matrix_of(k) if k > 0 else Transpose(self.matrix_of(k)) for k in word)), *variables)
+        letter = self._letter(("expectation", monomial, word, variables), matrix, core == turned)
+        inside = {s for k in word for s in self.speaks_of(k)} | {s for i in monomial for s in self.depends(self._atoms[i])}
+        self._speaks_of[letter] = inside - set(variables) | {
+            s for z in variables for m in self.covariances(z) for s in m.atoms(MatrixSymbol)
+        }
+        return letter if word == core else -letter
+
+    def expectation(self, letter: int) -> tuple[Monomial, Word, tuple[Any, ...]] | None:
+        """The scalars, the word and the variables of a letter that is the mean of a matrix, transposed as the letter is."""
+        key = self._letters[abs(letter)][0]
+        if type(key) is not tuple or key[0] != "expectation":
+            return None
+        _, monomial, word, variables = key
+        return monomial, word if letter > 0 else self.transposed(word), variables
+
+    def _split(self, monomial: Monomial, variables: tuple[Any, ...]) -> tuple[Monomial, Monomial]:
+        """The atoms that depend on the variables, and the others."""
+        bound = tuple(i for i in monomial if self.depends(self._atoms[i]) & set(variables))
+        return bound, tuple(i for i in monomial if i not in bound)
+
+    def _averaged(self, monomial: Monomial, word: Word, variables: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Those of the variables on which a product depends, given that its mean over them exists and has one meaning."""
+        self._integrable(monomial, set(variables))
+        self._bounded_letters(word, set(variables))
+        inside = {s for i in monomial for s in self.depends(self._atoms[i])} | {s for k in word for s in self.speaks_of(k)}
+        for block in {self.blocks[z] for z in variables if z in self.blocks}:
+            averaged, fixed = inside & set(block) & set(variables), inside & set(block) - set(variables)
+            if not self.independent(averaged, fixed):
+                raise RuleError(f"{min(map(str, averaged))} is averaged over, and not known to be independent of {min(map(str, fixed))}.")
+        return tuple(sorted(inside & set(variables), key=str))
+
+    def independent(self, first: set[Any], second: set[Any]) -> bool:
+        """Whether two sets of random matrices are known to be independent of each other: no law, or a declaration, connects them."""
+        if first & second:
+            return False
+        for block in {self.blocks[z] for z in first if z in self.blocks}:
+            one, other = first & set(block), second & set(block)
+            groups = [(set(fact.args[0]), set(fact.args[1])) for fact in self.facts if isinstance(fact, Independent)]
+            if other and not any((one <= a and other <= b) or (one <= b and other <= a) for a, b in groups):
+                return False
+        return True
+
+    def _check_laws(self, variables: tuple[Any, ...]) -> None:
+        for z in variables:
+            if z not in self.laws and z not in self.blocks:
+                raise RuleError(f"the mean over {z} needs its law: an assumption Normal({z}, …).")
+            others = {s for m in self.covariances(z) for s in m.atoms(MatrixSymbol)} & set(variables)
+            if others:
+                raise RuleError(f"the law of {z} depends on {min(map(str, others))}: take the two means one inside the other.")
 
     def _integrable(self, bound: Monomial, variables: set[Any]) -> None:
         """Polynomials in Gaussians, bounded inverses, and predictors of finite second moment once, or twice alone."""
@@ -377,10 +468,13 @@ class Algebra:
             inside = kind == "mean" and self._predicts(rest[0])
             if kind in ("reciprocal", "opaque") or (inside and len(bound) > 1):
                 raise RuleError(f"the mean need not exist: its integrand holds {rest[-1]}.")
-            for k in rest[0] if kind == "word" else ():
-                matrix = self.matrix_of(k)
-                if not isinstance(matrix, MatrixSymbol) and matrix.atoms(MatrixSymbol) & variables and not self._bounded(matrix, variables):
-                    raise RuleError(f"the mean need not exist: {matrix} may be unbounded.")
+            self._bounded_letters(rest[0] if kind == "word" else (), variables)
+
+    def _bounded_letters(self, word: Word, variables: set[Any]) -> None:
+        for k in word:
+            matrix = self.matrix_of(k)
+            if not isinstance(matrix, MatrixSymbol) and self.speaks_of(k) & variables and not self._bounded(matrix, variables):
+                raise RuleError(f"the mean need not exist: {matrix} may be unbounded.")
 
     def _predicts(self, monomial: Monomial) -> bool:
         """Whether a predictor stands in it, however many means deep."""
@@ -427,6 +521,11 @@ class Algebra:
         del self.inverted[inverted:], self.divisors[divisors:]
         return matches
 
+    def known(self, equation: Any) -> bool:
+        """Whether an equation is a fact, each side in normal form."""
+        facts = [fact for fact in self.facts if isinstance(fact, Eq)]
+        return any(all(self._matches(*sides) for sides in zip(fact.args, equation.args, strict=True)) for fact in facts)
+
     def difference(self, left: Any, right: Any) -> MatrixPoly:
         """left − right of two matrices."""
         return self._sum([self.matrix(left), {word: scaled(p, -1) for word, p in self.matrix(right).items()}])
@@ -470,6 +569,8 @@ class Algebra:
                 signs = [0 if sign is None and square else sign for sign, square in zip(signs, squares, strict=True)]
             known = [sign for sign in signs if sign is not None]
             found = None if len(known) < len(signs) else (max if isinstance(expr, Add) else min)(known)
+            least = _least(expr)
+            found = found if least is None or least < 0 else max(found or 0, int(least > 0))
         elif isinstance(expr, Pow):
             base, exponent = expr.args
             sign = self._sign(base)
@@ -504,7 +605,7 @@ class Algebra:
         return any(isinstance(fact, PositiveDefinite) and self._matches(fact.args[0], matrix) for fact in self.facts)
 
     def semidefinite(self, matrix: Any) -> bool:
-        """Whether a matrix is known to be positive semidefinite: by a fact, as TᵀPT, or as a sum of such."""
+        """Whether a matrix is known to be positive semidefinite: by a fact, as TᵀPT, or as a sum or a mean of such."""
         if self.definite(matrix) or isinstance(matrix, ZeroMatrix):
             return True
         if isinstance(matrix, NamedMatrix):
@@ -518,6 +619,8 @@ class Algebra:
             return True
         if any(isinstance(fact, Normal) and any(self._matches(m, matrix) for m in fact.args[1:]) for fact in self.facts):
             return True
+        if isinstance(matrix, Expectation):
+            return self.semidefinite(matrix.args[0])
         if isinstance(matrix, MatMul) and len(matrix.args) >= 2 and self._matches(matrix.args[0], Transpose(matrix.args[-1])):
             middle = matrix.args[1:-1]
             return not middle or self.semidefinite(middle[0] if len(middle) == 1 else MatMul(*middle))
@@ -569,6 +672,21 @@ class Algebra:
         finally:
             self.facts = facts
         return None
+
+
+def _least(expr: Any) -> Fraction | None:
+    """The least value of a linear function, with coefficients ≥ 0, of symbols for whole numbers ≥ 1 or ≥ 0."""
+    if isinstance(expr, Rational):
+        return Fraction(int(expr.p), int(expr.q))
+    if isinstance(expr, Symbol) and expr.is_integer and expr.is_nonnegative:
+        return Fraction(1 if expr.is_positive else 0)
+    if isinstance(expr, Mul) and len(expr.args) == 2 and isinstance(expr.args[0], Rational) and expr.args[0] >= 0:
+        factor = _least(expr.args[1])
+        return None if factor is None else factor * Fraction(int(expr.args[0].p), int(expr.args[0].q))
+    if isinstance(expr, Add):
+        terms = [_least(term) for term in expr.args]
+        return None if None in terms else sum((term for term in terms if term is not None), Fraction(0))
+    return None
 
 
 def _scale(matrix: Any) -> tuple[Any, Any]:

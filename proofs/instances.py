@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,16 +41,20 @@ from sympy.polys.matrices import DomainMatrix
 from sympy.polys.rings import PolyElement, ring
 
 from proofs.language import (
+    LAWS,
     All,
     Any_,
     Equivalence,
+    Expectation,
     GradientAt,
     Implication,
     Invertible,
+    Law,
     Mean,
     Named,
     NamedMatrix,
     Normal,
+    Orthogonal,
     PositiveDefinite,
     PositiveSemidefinite,
     Predictor,
@@ -59,6 +64,7 @@ from proofs.language import (
     nodes,
     symbols_of,
 )
+from proofs.outcomes import Outcome, drawn, has
 
 Matrix = list[list[Any]]
 _LARGEST = 400  # entries of a matrix in an instance
@@ -70,10 +76,11 @@ class Undecided(Exception):
 
 
 class Instance:
-    """Values for symbols, and the laws of the Gaussian matrices."""
+    """Values for symbols, the laws of the Gaussian matrices, and the equally likely outcomes of those of each Law."""
 
     def __init__(self, values: dict[Any, Any], laws: dict[Any, Any]) -> None:
         self.values, self.laws = values, laws
+        self.outcomes: dict[tuple[Any, ...], list[Outcome]] = {}
         self._normals: list[Any] = []  # generators of the ring in which means are computed, not yet used
         self._variance: dict[int, Any] = {}
         self.stop: float | None = None  # when to give up, on the clock of time.monotonic
@@ -97,6 +104,17 @@ class Instance:
         if isinstance(statement, Invertible):
             matrix = self.matrix(args[0])
             return _rank(matrix) == len(matrix)
+        if isinstance(statement, Orthogonal):
+            matrix = self.matrix(args[0])
+            return _times([list(row) for row in zip(*matrix, strict=True)], matrix) == self.matrix(Identity(args[0].shape[0]))
+        if isinstance(statement, Law):
+            return bool(self.outcomes[args])
+        if isinstance(statement, LAWS):
+            members = {node for node in nodes(statement) if isinstance(node, MatrixSymbol)}
+            decided = has(next(outcomes for block, outcomes in self.outcomes.items() if members <= set(block)), statement)
+            if decided is None:
+                raise Undecided(str(statement))
+            return decided
         left, right = (self.matrix(a) if getattr(a, "is_Matrix", False) else self.number(a) for a in args)
         compare = {
             Eq: lambda: left == right,
@@ -144,13 +162,13 @@ class Instance:
             entries = [entry for arg in expr.args[1:] for row in self.matrix(arg) for entry in row]
             return sum(((i + 1) * entry for i, entry in enumerate(entries)), QQ(1))
         if isinstance(expr, Mean):
-            return self._mean(expr.args[0], tuple(expr.args[1]))
+            return self._mean(expr.args[0], tuple(expr.args[1]))[0][0]
         raise Undecided(str(expr))
 
     def matrix(self, expr: Any) -> Matrix:
         """The value of a matrix, as a list of rows."""
         if isinstance(expr, MatrixSymbol):
-            return list(self.values[expr])
+            return [list(row) for row in self.values[expr]]
         if isinstance(expr, NamedMatrix):
             return self.matrix(expr.args[1])
         if isinstance(expr, Identity | ZeroMatrix):
@@ -182,7 +200,23 @@ class Instance:
             return [[entry for line in lines for entry in line] for row in grid for lines in zip(*row, strict=True)]
         if isinstance(expr, GradientAt):
             return self._gradient(*expr.args)
+        if isinstance(expr, Expectation):
+            return self._mean(expr.args[0], tuple(expr.args[1]))
         raise Undecided(str(expr))
+
+    def solved(self, equation: Any, known: set[Any]) -> dict[Any, Matrix]:
+        """The value of Z that solves P Z Q = K, if one factor only is an unknown symbol and the others are invertible."""
+        factors, wanted = equation.lhs.args, self.matrix(equation.rhs)
+        unknown = [i for i, factor in enumerate(factors) if isinstance(factor, MatrixSymbol) and factor not in known]
+        others = [self.matrix(factor) for i, factor in enumerate(factors) if i not in unknown and getattr(factor, "is_Matrix", False)]
+        if len(unknown) != 1 or len(others) + 1 < len(factors) or any(len(m) != len(m[0]) or _rank(m) < len(m) for m in others):
+            return {}
+        (at,) = unknown
+        for i, matrix in enumerate(others):
+            wanted = _times(_inverse(matrix), wanted) if i < at else wanted
+        for i, matrix in reversed(list(enumerate(others))):
+            wanted = _times(wanted, _inverse(matrix)) if i >= at else wanted
+        return {factors[at]: wanted}
 
     def _gradient(self, scalar: Any, symbol: Any, point: Any) -> Matrix:
         """The linear part of the scalar at point + t, t_1, t_2, … being the generators of a ring."""
@@ -198,19 +232,39 @@ class Instance:
             self.values = outer
         return [[value.coeff(t) if isinstance(value, PolyElement) else QQ(0)] for t in directions]
 
-    def _mean(self, integrand: Any, variables: tuple[Any, ...]) -> Any:
+    def _mean(self, integrand: Any, variables: tuple[Any, ...]) -> Matrix:
+        """The mean of a matrix, or of a scalar as one of size 1×1."""
+        block = next((block for block in self.outcomes if set(block) & set(variables)), None)
+        if block is None:
+            return self._gaussian_mean(integrand, variables)
+        own = [z for z in variables if z in block]
+        others = tuple(z for z in variables if z not in block)
+        outer, total = self.values, None
+        outcomes = self.outcomes[block]
+        try:
+            for outcome, count in Counter(tuple(outcome[z] for z in own) for outcome in outcomes).items():
+                self.values = outer | dict(zip(own, outcome, strict=True))
+                share = [[entry * QQ(count, len(outcomes)) for entry in row] for row in self._mean(integrand, others)]
+                total = share if total is None else [[a + b for a, b in zip(*rows, strict=True)] for rows in zip(total, share, strict=True)]
+        finally:
+            self.values = outer
+        return total or []
+
+    def _gaussian_mean(self, integrand: Any, variables: tuple[Any, ...]) -> Matrix:
         outermost = not self._variance
         if outermost:
-            inside = {z for node in nodes(integrand) if isinstance(node, Mean) for z in node.args[1]}
-            sizes = [int(self.number(z.shape[0])) * int(self.number(z.shape[1])) for z in {*variables, *inside}]
+            inside = {z for node in nodes(integrand) if isinstance(node, Mean | Expectation) for z in node.args[1]}
+            gaussian = {z for z in {*variables, *inside} if z in self.laws}
+            sizes = [int(self.number(z.shape[0])) * int(self.number(z.shape[1])) for z in gaussian]
             self._normals = list(ring([f"g{i}" for i in range(sum(sizes))], QQ)[1:])
-        outer, start = dict(self.values), len(self._variance)
+        outer, start = self.values, len(self._variance)
+        self.values = dict(outer)
         try:
             for z in variables:
                 self.values[z] = self._sample(z)
-            own = range(start, len(self._variance))
-            value = self.number(integrand)
-            return _expected(value, {i: self._variance[i] for i in own})
+            own = {i: self._variance[i] for i in range(start, len(self._variance))}
+            value = self.matrix(integrand) if getattr(integrand, "is_Matrix", False) else [[self.number(integrand)]]
+            return [[_expected(entry, own) for entry in row] for row in value]
         finally:
             self.values = outer
             if outermost:
@@ -301,13 +355,15 @@ def _ldl(matrix: Matrix) -> tuple[Matrix, list[Any]] | None:
 def instances(given: tuple[Any, ...], *statements: Any, seed: int = 0, tries: int = 300, stop: float | None = None) -> Iterator[Instance]:
     """Instances at which the assumptions hold, small ones first; the same ones every time, until the time to stop."""
     rng = random.Random(seed)
-    largest = 3 if any(isinstance(node, Mean) for statement in (*given, *statements) for node in nodes(statement)) else 6
+    largest = 3 if any(isinstance(node, Mean | Expectation) for statement in (*given, *statements) for node in nodes(statement)) else 6
     symbols = symbols_of(*given, *statements)
     scalars = [s for s in symbols.values() if isinstance(s, Symbol)]
     matrices = [s for s in symbols.values() if isinstance(s, MatrixSymbol)]
     sizes = {s for m in matrices for size in m.shape for s in size.free_symbols}
     parts = [part for fact in given for part in conjuncts(fact)]
     laws = {part.args[0]: part for part in parts if isinstance(part, Normal)}
+    blocks = [part.args for part in parts if isinstance(part, Law)]
+    orthogonal = {part.args[0] for part in parts if isinstance(part, Orthogonal)}
     covariances = {m for part in parts if isinstance(part, PositiveDefinite | PositiveSemidefinite | Normal) for m in part.args}
     for attempt in range(tries):
         if stop is not None and time.monotonic() > stop:
@@ -332,7 +388,12 @@ def instances(given: tuple[Any, ...], *statements: Any, seed: int = 0, tries: in
                 entries = _times(entries, [list(row) for row in zip(*entries, strict=True)])
                 if attempt % 2 == 0:
                     entries = [[entry + (i == j) for j, entry in enumerate(row)] for i, row in enumerate(entries)]
+            if m in orthogonal and rows == cols:
+                entries = _orthogonal(rng, rows)
             values[m] = entries
+        for block in blocks:
+            shapes = {z: (int(instance.number(z.shape[0])), int(instance.number(z.shape[1]))) for z in block}
+            instance.outcomes[block] = drawn(rng, shapes, [part for part in parts if isinstance(part, LAWS) and _speaks_of(part, block)])
         instance.stop = stop
         try:
             for part in parts:
@@ -340,10 +401,28 @@ def instances(given: tuple[Any, ...], *statements: Any, seed: int = 0, tries: in
                     values[part.lhs] = instance.matrix(part.rhs)
                 elif isinstance(part, Eq) and isinstance(part.lhs, Symbol) and part.lhs not in sizes:
                     values[part.lhs] = instance.number(part.rhs)
+                elif isinstance(part, Eq) and isinstance(part.lhs, MatMul):
+                    values |= instance.solved(part, {other.args[0] for other in parts if isinstance(other, Eq)})
             if all(map(instance.holds, parts)) and all(_in_domain(s, values[s]) for s in scalars):
                 yield instance
         except Undecided:
             continue
+
+
+def _speaks_of(fact: Any, block: tuple[Any, ...]) -> bool:
+    return any(node in block for node in nodes(fact))
+
+
+def _orthogonal(rng: random.Random, size: int) -> Matrix:
+    """A product of reflections I − 2vvᵀ/‖v‖², and of the identity if there are none."""
+    total = [[QQ(int(i == j)) for j in range(size)] for i in range(size)]
+    for _ in range(rng.randrange(3)):
+        v = [QQ(rng.randrange(-2, 3)) for _ in range(size)]
+        length = sum((entry**2 for entry in v), QQ(0))
+        if length:
+            reflection = [[QQ(int(i == j)) - 2 * v[i] * v[j] / length for j in range(size)] for i in range(size)]
+            total = _times(total, reflection)
+    return total
 
 
 def _in_domain(symbol: Any, value: Any) -> bool:

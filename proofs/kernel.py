@@ -263,7 +263,7 @@ def _check_step(
             record = _check_theorem(premise, checked, path)
             records.append(record)
             missing = [fact for fact in premise.given if fact not in theorem.given]
-            if missing and not (step.rule == "specialisation" and place == 0):
+            if missing and not (step.rule in ("specialisation", "realisation") and place == 0):
                 raise ProofError(f"{where}: the theorem {premise.label} needs {missing[0]}, which is not assumed.")
             premises.append((premise.claim, premise.given))
         else:

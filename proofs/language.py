@@ -2,13 +2,14 @@
 
 Every matrix and scalar is real. A free symbol is universally quantified over what its sympy assumptions say (n = 1, 2, …; σ² ≥ 0) and,
 for a MatrixSymbol, over all real matrices of its shape, subject to the assumptions of the statement. A 1×1 matrix is read as the scalar
-Trace(uᵀ K v). `Normal(Z, R, C)` among the assumptions declares what Mean(…, Z) averages over; the Gaussian matrices of one Mean are
-independent of each other. Relations are sympy's, built unevaluated so that both sides are kept.
+Trace(uᵀ K v). `Normal(Z, R, C)` among the assumptions declares what Mean(…, Z) averages over, and so does `Law(Z, …)` for matrices with
+any joint law; each Gaussian matrix is independent of all others, and the matrices of one Law of all outside it. Relations are sympy's,
+built unevaluated so that both sides are kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sympy import (
@@ -40,7 +41,7 @@ from sympy.matrices.expressions.matexpr import MatrixExpr
 
 
 class Mean(Expr):
-    """E over the Gaussian matrices `variables` of a scalar; every other symbol in it is held fixed.
+    """E over the random matrices `variables` of a scalar; every other symbol in it is held fixed.
 
     >>> from sympy import MatrixSymbol
     >>> x, u = MatrixSymbol("x", 3, 1), MatrixSymbol("u", 3, 1)
@@ -57,6 +58,19 @@ class Mean(Expr):
         return Basic.__new__(cls, sympify(integrand), Tuple(*sorted(set(variables), key=str)))
 
 
+class Expectation(MatrixExpr):
+    """E over the random matrices `variables` of a matrix, entry by entry; every other symbol in it is held fixed."""
+
+    def __new__(cls, matrix: Any, *variables: Any) -> Expectation:
+        if len(variables) == 1 and isinstance(variables[0], Tuple):
+            variables = tuple(variables[0])
+        return Basic.__new__(cls, matrix, Tuple(*sorted(set(variables), key=str)))
+
+    @property
+    def shape(self) -> Any:
+        return self.args[0].shape
+
+
 class ConditionalMean(Expr):
     """E[scalar | y], y a column that depends on the Gaussian matrices `variables`."""
 
@@ -70,7 +84,7 @@ class ConditionalMean(Expr):
 
 
 class Predictor(Expr):
-    """f(a, b, …): any real function of columns, universally quantified, so that Mean(f²) is finite."""
+    """f(a, b, …): any real function of matrices, universally quantified, so that Mean(f²) is finite."""
 
     is_commutative = True
     is_real = True
@@ -146,6 +160,54 @@ class Normal(Boolean):
         return Basic.__new__(cls, symbol, rows, Identity(1) if columns is None else columns)
 
 
+class Law(Boolean):
+    """The matrices are random, with any joint law under which each mean that is taken, term by term, exists.
+
+    A mean over some of them is an integral over their joint law, with the others held fixed. As that is the mean given the others only if
+    these are independent of those, no mean is taken otherwise of a term that depends on both.
+    """
+
+    def __new__(cls, *matrices: Any) -> Law:
+        return Basic.__new__(cls, *matrices)
+
+
+class Independent(Boolean):
+    """The matrices of the first group are independent, together, of those of the second; all are of one Law."""
+
+    def __new__(cls, first: Any, second: Any) -> Independent:
+        return Basic.__new__(cls, Tuple(*first), Tuple(*second))
+
+
+class SignSymmetric(Boolean):
+    """If the signs of these are changed together, the joint law of all matrices of their Law stays as it is."""
+
+    def __new__(cls, *matrices: Any) -> SignSymmetric:
+        return Basic.__new__(cls, *matrices)
+
+
+class RotationInvariant(Boolean):
+    """If each Z of these becomes Z Q, the joint law of all matrices of their Law stays as it is, for every orthogonal Q.
+
+    An argument is a matrix or, for one that becomes Qᵀ Z, its transpose.
+    """
+
+    def __new__(cls, *matrices: Any) -> RotationInvariant:
+        return Basic.__new__(cls, *matrices)
+
+
+class Tokens(Boolean):
+    """The rows of the first group, taken together, and each further group are tokens: independent with one law, given a random function.
+
+    Tokens((X, y), (x, z), …): the tokens are the (x_i, y_i), x_iᵀ a row of X and y_i an entry of y, then (x, z) with a column x, ….
+    """
+
+    def __new__(cls, *groups: Any) -> Tokens:
+        return Basic.__new__(cls, *(Tuple(*group) for group in groups))
+
+
+LAWS = (Law, Independent, SignSymmetric, RotationInvariant, Tokens)
+
+
 class PositiveDefinite(Boolean):
     """K is symmetric and xᵀKx > 0 for x ≠ 0."""
 
@@ -164,6 +226,13 @@ class Invertible(Boolean):
     """K is square and has an inverse."""
 
     def __new__(cls, matrix: Any) -> Invertible:
+        return Basic.__new__(cls, matrix)
+
+
+class Orthogonal(Boolean):
+    """Q is square and QᵀQ = I."""
+
+    def __new__(cls, matrix: Any) -> Orthogonal:
         return Basic.__new__(cls, matrix)
 
 
@@ -291,7 +360,7 @@ def bound(*statements: Any) -> set[Any]:
     """What some mean averages over, or some gradient differentiates by: bound there, so never to be replaced."""
     found: set[Any] = set()
     for node in (node for statement in statements for node in nodes(statement)):
-        if isinstance(node, Mean | ConditionalMean):
+        if isinstance(node, Mean | Expectation | ConditionalMean):
             found |= set(node.args[-1])
         elif isinstance(node, GradientAt):
             found.add(node.args[1])
@@ -306,25 +375,40 @@ def free(expr: Any) -> set[Any]:
         scalar, symbol, point = expr.args
         return free(scalar) - {symbol} | free(point)
     inside = {symbol for arg in expr.args if isinstance(arg, Basic) for symbol in free(arg)}
-    return inside - set(expr.args[-1]) if isinstance(expr, Mean | ConditionalMean) else inside
+    return inside - set(expr.args[-1]) if isinstance(expr, Mean | Expectation | ConditionalMean) else inside
+
+
+def random(given: Iterable[Any]) -> set[Any]:
+    """The matrices that the assumptions declare random."""
+    facts = [part for fact in given for part in conjuncts(fact)]
+    gaussian = {fact.args[0] for fact in facts if isinstance(fact, Normal)}
+    return gaussian | {z for fact in facts if isinstance(fact, Law) for z in fact.args}
 
 
 __all__ = [
+    "LAWS",
     "All",
     "Any_",
     "ConditionalMean",
     "Equivalence",
+    "Expectation",
     "GradientAt",
     "Implication",
+    "Independent",
     "Invertible",
+    "Law",
     "Mean",
     "Named",
     "NamedMatrix",
     "Normal",
+    "Orthogonal",
     "PositiveDefinite",
     "PositiveSemidefinite",
     "Predictor",
     "Rank",
+    "RotationInvariant",
+    "SignSymmetric",
+    "Tokens",
     "at_least",
     "at_most",
     "bound",
@@ -334,6 +418,7 @@ __all__ = [
     "free",
     "more_than",
     "nodes",
+    "random",
     "scalar",
     "substitute",
     "unnamed",

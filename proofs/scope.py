@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sympy import Gt, MatrixSymbol, Symbol
+from sympy import Eq, Gt, MatrixSymbol, Symbol
 
-from proofs.language import Invertible, Normal, PositiveDefinite, PositiveSemidefinite, bound, conjuncts, symbols_of
+from proofs.language import (
+    Expectation,
+    Invertible,
+    Normal,
+    Orthogonal,
+    PositiveDefinite,
+    PositiveSemidefinite,
+    bound,
+    conjuncts,
+    random,
+    symbols_of,
+)
 
 
 def scope(claim: Any, given: tuple[Any, ...]) -> tuple[str, ...]:
@@ -17,16 +28,21 @@ def scope(claim: Any, given: tuple[Any, ...]) -> tuple[str, ...]:
     ('all n = 1, 2, 3, …', 'all s ≥ 0')
     """
     facts = [part for fact in given for part in conjuncts(fact)]
-    random = {fact.args[0] for fact in facts if isinstance(fact, Normal)} | bound(claim)
+    averaged = random(given) | bound(claim)
+    defined = {fact.args[0] for fact in facts if isinstance(fact, Eq) and isinstance(fact.args[1], Expectation)}
     definite = {fact.args[0] for fact in facts if isinstance(fact, PositiveDefinite)}
     covariances = {matrix for fact in facts if isinstance(fact, Normal) for matrix in fact.args[1:]}
     semidefinite = {fact.args[0] for fact in facts if isinstance(fact, PositiveSemidefinite)} | covariances
     invertible = {fact.args[0] for fact in facts if isinstance(fact, Invertible)}
     positive = {fact.args[0] for fact in facts if isinstance(fact, Gt) and fact.args[1] == 0}
-    kinds = (("positive definite", definite), ("positive semidefinite", semidefinite), ("invertible", invertible))
+    orthogonal = {fact.args[0] for fact in facts if isinstance(fact, Orthogonal)}
+    kinds = (
+        *(("positive definite", definite), ("positive semidefinite", semidefinite)),
+        *(("invertible", invertible), ("orthogonal", orthogonal)),
+    )
     phrases = []
     for name, symbol in sorted(symbols_of(claim, *given).items(), key=lambda item: (isinstance(item[1], MatrixSymbol), item[0])):
-        if symbol in random:
+        if symbol in averaged | defined:
             continue
         if isinstance(symbol, Symbol):
             whole = "= 1, 2, 3, …" if symbol.is_positive else "= 0, 1, 2, …"

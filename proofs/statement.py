@@ -6,13 +6,27 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from sympy import Eq, Ne
+from sympy import Eq, MatrixSymbol, Ne
 from sympy.core.relational import Relational
 
 from proofs.algebra import ONE, Algebra, plus, scaled
 from proofs.errors import RuleError, StatementError
 from proofs.instances import instances
-from proofs.language import All, Any_, Equivalence, Implication, Normal, Predictor, conjuncts, nodes, symbols_of, unnamed
+from proofs.language import (
+    LAWS,
+    All,
+    Any_,
+    Equivalence,
+    Implication,
+    Law,
+    Normal,
+    Predictor,
+    conjuncts,
+    free,
+    nodes,
+    symbols_of,
+    unnamed,
+)
 from proofs.rules.logic import follows
 from proofs.wellformed import LAW, Vocabulary
 
@@ -42,15 +56,29 @@ def check_statement(claim: Any, given: tuple[Any, ...], vocabulary: Vocabulary) 
 
 
 def _check_assumptions(given: tuple[Any, ...]) -> None:
-    """A Gaussian matrix has one law, which speaks of no other; nothing else is assumed of it, nor of a predictor, which is any function."""
-    laws = [fact.args[0] for fact in given if isinstance(fact, Normal)]
+    """A random matrix has one law. Of a Gaussian one nothing else is assumed; of those of a Law, symmetries and facts about means.
+
+    No assumption restricts an outcome, nor a predictor, which is any function. A matrix may be defined as a mean.
+    """
+    blocks = [fact.args for fact in given if isinstance(fact, Law)]
+    gaussian = {fact.args[0] for fact in given if isinstance(fact, Normal)}
+    laws = [fact.args[0] for fact in given if isinstance(fact, Normal)] + [z for block in blocks for z in block]
     if len(laws) != len(set(laws)):
-        raise StatementError("a Gaussian matrix must have one law.")
+        raise StatementError("a random matrix must have one law.")
     for fact in given:
-        assumed_of = fact.args[1:] if isinstance(fact, Normal) else (fact,)
-        random = set(laws) & set(symbols_of(*assumed_of).values())
-        if random:
-            raise StatementError(f"the assumption {fact} restricts {min(map(str, random))}, which has a law already.")
+        if isinstance(fact, Law):
+            continue
+        if isinstance(fact, LAWS):
+            members = [node for node in nodes(fact) if isinstance(node, MatrixSymbol)]
+            if len(members) != len(set(members)) or not any(set(members) <= set(block) for block in blocks):
+                raise StatementError(f"the assumption {fact} must speak of the matrices of one Law, of each once.")
+            continue
+        defines = isinstance(fact, Eq) and isinstance(fact.args[0], MatrixSymbol)
+        restricted = free(fact) & set(laws) | (set() if defines else set(symbols_of(fact).values()) & gaussian)
+        if isinstance(fact, Normal):
+            restricted = set(symbols_of(*fact.args[1:]).values()) & set(laws)
+        if restricted:
+            raise StatementError(f"the assumption {fact} restricts {min(map(str, restricted))}, which has a law already.")
         if any(isinstance(node, Predictor) for node in nodes(fact)):
             raise StatementError(f"the assumption {fact} restricts a predictor, which stands for any function.")
 

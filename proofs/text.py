@@ -21,6 +21,20 @@ from proofs.verdict import Verdict
 from theory.notation import NAMES
 
 _GREEK = {name.removeprefix("var"): letter for letter, name in GREEK.items()}
+_SIGNS = {
+    "unary −": "−",
+    " ": " ",
+    ",": ", ",
+    "is invertible": " is invertible",
+    "is orthogonal": " is orthogonal",
+    "has independent rows": " has independent rows ∼ ",
+    "have any joint law": " have any joint law",
+    "are independent": " are independent",
+    "keeps the law": " keeps the joint law",
+    "keeps the law for orthogonal": " keeps the joint law for every orthogonal Q",
+    "has as its rows, with": " has rows that, with ",
+    "tokens": ", are independent with one law given a random function",
+}
 _RAISED = str.maketrans("0123456789-T", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ")
 _ABBREVIATIONS = {name.name: name.text for name in NAMES}
 
@@ -32,11 +46,7 @@ class TextScript(Script):
         return Piece(text, len(text))
 
     def sign(self, sign: str) -> Piece:
-        if sign == "unary −":
-            return self.piece("−")
-        if sign == "has independent rows":
-            return self.piece(" has independent rows ∼ ")
-        return self.piece({" ": " ", ",": ", ", "is invertible": " is invertible"}.get(sign, f" {sign} "))
+        return self.piece(_SIGNS.get(sign, f" {sign} "))
 
     def symbol(self, name: str, node: Any) -> str:
         plain = name.rstrip("'")
@@ -79,14 +89,16 @@ def spelled(name: str) -> str:
 
     >>> spelled("sigma2_t"), spelled("epsilon_q"), spelled("v_x")
     ('σ²_t', 'ε_q', 'v_x')
-    >>> spelled("u_0")
-    'u₀'
+    >>> spelled("u_0"), spelled("B_star")
+    ('u₀', 'B*')
     >>> spelled("x_q_tilde")
     'x̃_q'
     """
     if name.endswith("_tilde"):
         plain = spelled(name.removesuffix("_tilde"))
         return f"{plain[0]}\N{COMBINING TILDE}{plain[1:]}"
+    if name.endswith("_star"):
+        return spelled(name.removesuffix("_star")) + "*"
     if name.endswith("_0"):
         return spelled(name.removesuffix("_0")) + "₀"
     match = re.fullmatch(r"([A-Za-z]+)(\d*)(_\w+)?", name)
@@ -133,8 +145,8 @@ class Page:
                 yield from self._wrapped(f"{value.args[0]} is any function with {self._line(value)} of finite second moment", 2)
             for fact in theorem.given:
                 yield from self._formula(self.writer.form(fact), 2)
-            if len(self.names.random) > 1:
-                yield "  the Gaussian vectors and matrices are independent"
+            if self.names.gaussian and len(self.names.random) > 1:
+                yield "  each Gaussian vector and matrix is independent of all else that is random"
         yield from self._heading("Claim")
         yield from self._statement(theorem.claim, 2)
         for remark in theorem.remarks:
@@ -184,7 +196,7 @@ class Page:
         rule = step.rule
         if rule == "citation" and step.arguments:
             rule += f" of {step.arguments[0]}"
-        if rule == "specialisation":
+        if rule in ("specialisation", "realisation"):
             values = [f"{self._line(symbol)} = {self._line(value)}" for symbol, value in replacements(step)]
             rule += f" at {', '.join(values)}" if values else ""
         yield ""

@@ -2,8 +2,8 @@
 
 An expression is admitted if every node is of a kind that the grammar lists, exact and real; if sums, products and relations are between
 terms of one sort and of matching shapes (sympy itself adds an n×d matrix to an m×d one); and if a name means one thing in all that one
-`Vocabulary` has read. A law, `Normal(Z, R, C)`, is a sort of its own: it can be assumed, and can be no part of anything else, so a matrix
-has the one law that is written among the assumptions.
+`Vocabulary` has read. A law, `Normal(Z, R, C)` or `Law(Z, …)` and what is said of it, is a sort of its own: it can be assumed, and can be
+no part of anything else, so a matrix has the one law that is written among the assumptions.
 
 Kinds are compared by identity, and nothing is asked of a node before its kind is known, so that a subclass which answers every question
 to its own liking gets no hearing.
@@ -49,17 +49,24 @@ from proofs.language import (
     Any_,
     ConditionalMean,
     Equivalence,
+    Expectation,
     GradientAt,
     Implication,
+    Independent,
     Invertible,
+    Law,
     Mean,
     Named,
     NamedMatrix,
     Normal,
+    Orthogonal,
     PositiveDefinite,
     PositiveSemidefinite,
     Predictor,
     Rank,
+    RotationInvariant,
+    SignSymmetric,
+    Tokens,
 )
 
 SCALAR, MATRIX, STATEMENT, LAW = "scalar", "matrix", "statement", "law"
@@ -89,6 +96,7 @@ _GRAMMAR: tuple[tuple[type, str, tuple[str, ...]], ...] = (
     (Inverse, MATRIX, (MATRIX, EXPONENT)),
     (Transpose, MATRIX, (MATRIX,)),
     (GradientAt, MATRIX, (SCALAR, SYMBOL, MATRIX)),
+    (Expectation, MATRIX, (MATRIX, VARIABLES)),
     (Eq, STATEMENT, (TERM, TERM)),
     (Ne, STATEMENT, (TERM, TERM)),
     (Ge, STATEMENT, (SCALAR, SCALAR)),
@@ -97,11 +105,17 @@ _GRAMMAR: tuple[tuple[type, str, tuple[str, ...]], ...] = (
     (PositiveDefinite, STATEMENT, (MATRIX,)),
     (PositiveSemidefinite, STATEMENT, (MATRIX,)),
     (Invertible, STATEMENT, (MATRIX,)),
+    (Orthogonal, STATEMENT, (MATRIX,)),
     (All, STATEMENT, (STATEMENT, "…")),
     (Any_, STATEMENT, (STATEMENT, "…")),
     (Implication, STATEMENT, (STATEMENT, STATEMENT)),
     (Equivalence, STATEMENT, (STATEMENT, STATEMENT)),
     (Normal, LAW, (SYMBOL, MATRIX, MATRIX)),
+    (Law, LAW, (SYMBOL, "…")),
+    (Independent, LAW, (VARIABLES, VARIABLES)),
+    (SignSymmetric, LAW, (SYMBOL, "…")),
+    (RotationInvariant, LAW, (MATRIX, "…")),
+    (Tokens, LAW, (VARIABLES, "…")),
 )
 _LARGEST_EXPONENT = 64  # a power is multiplied out
 _NUMBERS = (Integer, Rational, type(S.Zero), type(S.One), type(S.NegativeOne), type(S.Half))
@@ -225,7 +239,7 @@ def check_shape(node: Any) -> None:
         matching = len(set(shapes)) <= 1 and len(shapes) in (0, len(node.args))
     elif kind is MatMul:
         matching = bool(shapes) and all(left[1] == right[0] for left, right in pairwise(shapes))
-    elif kind in (Trace, MatPow, Inverse, PositiveDefinite, PositiveSemidefinite, Invertible):
+    elif kind in (Trace, MatPow, Inverse, PositiveDefinite, PositiveSemidefinite, Invertible, Orthogonal):
         matching = shapes[0][0] == shapes[0][1]
     elif kind is GradientAt:
         matching = shapes[0] == shapes[1] and shapes[0][1] == 1
@@ -233,6 +247,13 @@ def check_shape(node: Any) -> None:
         matching = shapes[0][1] == 1
     elif kind is Normal:
         matching = shapes[1:] == [(size, size) for size in shapes[0]]
+    elif kind is RotationInvariant:
+        symbols = [matrix.args[0] if type(matrix) is Transpose else matrix for matrix in node.args]
+        matching = all(type(symbol) is MatrixSymbol for symbol in symbols) and len({shape[1] for shape in shapes}) == 1
+    elif kind is Tokens:
+        (rows, *tokens), shapes = node.args, [tuple(z.shape for z in group) for group in node.args]
+        one = tuple((z.shape[1], 1) for z in rows)
+        matching = len({z.shape[0] for z in rows}) == 1 and bool(tokens) and all(shape == one for shape in shapes[1:])
     else:
         matching = True
     if kind is Inverse and node.args[1] != -1:

@@ -28,4 +28,12 @@ class EnclosureError(TheoryError):
 
 
 class HypothesisError(SettingError):
-    """A theorem asked of a setting that breaks one of its hypotheses."""
+    """A theorem asked of a setting that breaks one of its hypotheses.
+
+    hypothesis  the one that fails
+    remains     what is true without it
+    """
+
+    def __init__(self, hypothesis: str, witness: str, remains: str) -> None:
+        super().__init__(f"Theorem 3 needs {hypothesis}: {witness}. {remains}")
+        self.hypothesis, self.remains = hypothesis, remains

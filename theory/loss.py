@@ -30,7 +30,7 @@ from theory.notation import A, B, C, K, Q, Sigma, W, X, c, d, eps, eps_q, mu_4, 
 from theory.responses import Linear
 from theory.setting import Setting
 from theory.traces import gradient, normal_form
-from theory.wick import expectation, random_vector
+from theory.wick import UnitVector, expectation, random_vector
 
 LABELS = X * w + eps
 QUERY_LABEL = BilinearForm(w.T * x_q) + BilinearForm(eps_q)
@@ -164,6 +164,10 @@ def general_gradient() -> dict[Any, tuple[Any, Any]]:
 def _summed(parts: tuple[Any, Any], setting: Setting, attention: LinearAttention | None, step: Any = None) -> Any:
     """The part without the fourth cumulant, and the other once for each of its terms."""
     base, vertex = parts
+    if any(matrix.has(UnitVector) for _, matrix in setting.covariates.excess or ()):
+        raise AttentionError(
+            "in_context_loss: with independent coordinates the loss of a layer depends on each of them; give d as a number."
+        )
     total = [specialise(base, setting, attention, step)]
     for weight, matrix in setting.covariates.excess or ():
         total.append(specialise(vertex, setting, attention, step, {Q: matrix}) * weight)

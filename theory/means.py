@@ -50,6 +50,12 @@ class Mean(Expr):
     def free_symbols(self) -> set[Any]:
         return {symbol for arg in self.args for symbol in arg.free_symbols} - {self.variable}
 
+    law_latex = ""
+
+    def _latex(self, printer: Any) -> str:
+        law = self.law_latex.format(parameter=printer._print(self.parameter))
+        return rf"\mathbb E_{{{printer._print(self.variable)} \sim {law}}}\left[{printer._print(self.function)}\right]"
+
     def _eval_evalf(self, precision: int) -> Any:
         if self.free_symbols:
             return self
@@ -75,6 +81,8 @@ class NormalMean(Mean):
     True
     """
 
+    law_latex = "\\mathcal N(0,1)"
+
     def ball(self, environment: Environment, analytic: bool) -> Any:
         C, k = _ball(self.bound[0], environment, False).abs_upper(), int(self.bound[1])
         top = arb(max(2 * k + 2, int((2 * ctx.prec * 0.7) ** 0.5) + 4))
@@ -88,6 +96,8 @@ class NormalMean(Mean):
 
 class ChiMean(Mean):
     """E h(ρ), ρ > 0, ρ² ~ χ² with `parameter` degrees of freedom."""
+
+    law_latex = "\\chi_{{{parameter}}}"
 
     def ball(self, environment: Environment, analytic: bool) -> Any:
         d = int(self.parameter)
@@ -109,6 +119,8 @@ class AngularMean(Mean):
     True
     """
 
+    law_latex = "\\mathrm{{angle}}_{{{parameter}}}"
+
     def ball(self, environment: Environment, analytic: bool) -> Any:
         d, (body, theta) = int(self.parameter), self._folded
         if d == 1:
@@ -120,6 +132,8 @@ class AngularMean(Mean):
 
 class StudentMean(Mean):
     """E h(t), t Student with `parameter` degrees of freedom ν > 2, scaled to variance 1."""
+
+    law_latex = "t_{{{parameter}}}"
 
     def ball(self, environment: Environment, analytic: bool) -> Any:
         nu = _ball(self.parameter, {}, False).real
@@ -180,7 +194,11 @@ def _integral(body: Any, variable: Any, low: Any, high: Any, environment: Enviro
     def integrand(t: Any, inner: bool) -> Any:
         return _ball(body, environment | {variable: t}, inner or analytic)
 
-    return acb.integral(integrand, acb(low), acb(high), rel_tol=arb(2) ** -34, abs_tol=arb(2) ** -50)
+    # where the outer variables are only known to be in a ball, no inner integral can be sharper than that
+    blur = max((float(value.rad()) for value in environment.values()), default=0.0)
+    return acb.integral(
+        integrand, acb(low), acb(high), rel_tol=arb(max(2.0**-34, blur)), abs_tol=arb(max(2.0**-50, blur / 8)), eval_limit=20_000
+    )
 
 
 _FUNCTIONS: dict[Any, Callable[[Any, bool], Any]] = {
@@ -218,7 +236,16 @@ def _compiled(node: Any, precision: int) -> Callable[[Environment, bool], Any]:
     if node.is_Symbol:
         return lambda environment, analytic: environment[node]
     if isinstance(node, Mean):
-        return node.ball
+        if node.free_symbols:
+            return node.ball
+        value: list[Any] = []  # computed when it is first asked for
+
+        def constant_mean(environment: Environment, analytic: bool) -> Any:
+            if not value:
+                value.append(node.ball({}, False))
+            return value[0]
+
+        return constant_mean
     if node.is_Rational or node in (sympy.pi, sympy.E):
         constant = acb({sympy.pi: arb.pi(), sympy.E: arb(1).exp()}.get(node) or arb(int(node.p)) / arb(int(node.q)))
         return lambda environment, analytic: constant

@@ -18,7 +18,7 @@ from sympy.matrices.matrixbase import MatrixBase
 from theory.errors import HypothesisError
 from theory.exact import is_zero_matrix
 from theory.loss import one_step_moments, specialise, symmetric_symbols
-from theory.means import Mean, is_nonzero
+from theory.means import is_nonzero
 from theory.setting import Setting
 from theory.traces import normal_form
 
@@ -33,7 +33,7 @@ class StepSize(NamedTuple):
     def value(self) -> Expr:
         """η"""
         quotient = self.numerator / self.denominator
-        return quotient if quotient.has(Mean) else cancel(quotient)
+        return cancel(quotient) if quotient.is_rational_function(*quotient.free_symbols) else quotient
 
     @property
     def explanation(self) -> str:
@@ -89,7 +89,7 @@ def paper_step_size(setting: Setting) -> StepSize:
     """
     failed = next((hypothesis for hypothesis in hypotheses(setting) if not hypothesis.holds), None)
     if failed is not None:
-        raise HypothesisError(f"Theorem 3 needs {failed.name}: {failed.witness}. {_what_remains(failed)}")
+        raise HypothesisError(failed.name, failed.witness, _what_remains(failed))
     inverse = Inverse(setting.moments.Sigma)
     return StepSize(*(specialise(part, setting, step=inverse) for part in one_step_moments()))
 
@@ -98,9 +98,9 @@ def _what_remains(failed: Hypothesis) -> str:
     if failed.name == "sign symmetry":
         return (
             "The prompts keep their law under x → −x with the labels as they are, and with this symmetry in the place of the other the "
-            "minimiser is still one step: global_minimiser computes it."
+            "minimiser is still one step: `global_minimiser` computes it."
         )
-    return "Every minimiser is still one preconditioned step, with another preconditioner than η Σ⁻¹: global_minimiser computes it."
+    return "Every minimiser is still one preconditioned step, with another preconditioner than η Σ⁻¹: `global_minimiser` computes it."
 
 
 __all__ = ["Hypothesis", "StepSize", "hypotheses", "paper_step_size"]

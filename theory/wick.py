@@ -181,14 +181,27 @@ class _Engine:
         return self._ended(by_degree.get(0, {}).get((), {}))
 
     def _ended(self, polynomial: Polynomial) -> Polynomial:
-        """With eᵀe = 1 for the unit vectors of vertices, which stand nowhere else."""
-        if not self.ends:
-            return polynomial
-        result = add({tuple(word for word in monomial if word not in self.ends): k} for monomial, k in polynomial.items())
-        letters = {k for word in self.ends for k in word}
-        if any(k in letters or -k in letters for monomial in result for word in monomial for k in word):
-            raise ExpectationError("expectation: the fourth cumulant depends on a single row or coordinate; give the sizes as numbers.")
-        return result
+        """The unit vectors e of vertices averaged over all p axes: eᵀe = 1, and a single eᵀKe is tr(K)/p."""
+        for word in self.ends:
+            e = word[1]
+            parts = []
+            for monomial, coefficient in polynomial.items():
+                with_e = [other for other in monomial if e in other or -e in other]
+                rest = tuple(other for other in monomial if other not in with_e)
+                bent = [other for other in with_e if other != word]
+                part: Polynomial = {rest: coefficient}
+                if bent:
+                    inner = bent[0][1:-1]
+                    if len(bent) > 1 or e in inner or -e in inner:
+                        raise ExpectationError(
+                            "expectation: the fourth cumulant of independent coordinates depends on single coordinates; give the sizes as "
+                            "numbers."
+                        )
+                    size = self.alphabet.rows(e)
+                    part = multiply(multiply(part, self.alphabet.closed(inner, size)), self.alphabet.scalar(1 / size))
+                parts.append(part)
+            polynomial = add(parts)
+        return polynomial
 
     def _pair_first(self, live: Monomial) -> Polynomial:
         """Pair the first random letter with every other occurrence of the same matrix, and let four of them meet in a vertex."""

@@ -37,26 +37,31 @@ def documents(verdicts: Sequence[Verdict], *, article: bool) -> dict[str, str]:
     for verdict in verdicts:
         if verdict.status == "refused":
             raise ProofError(f"{verdict.theorem.label} is refused, so it is not typeset: {verdict.reason}")
-    environment = _environment()
+    templates = environment()
     made = {}
     for verdict in verdicts:
         used = _premises(verdict.theorem)
         known = {verdict.theorem.label, *(theorem.label for theorem in used)}
         page = _Page(verdict.theorem, known, verdict)
         others = [_Page(theorem, known) for theorem in used]
-        made[f"{verdict.theorem.label}.tex"] = environment.get_template("standalone.tex.j2").render(
+        made[f"{verdict.theorem.label}.tex"] = templates.get_template("standalone.tex.j2").render(
             theorem=page.block(), used=[other.block() for other in others], symbols=_notation([page, *others])
         )
     if article:
         known = {verdict.theorem.label for verdict in verdicts}
         pages = [_Page(verdict.theorem, known, verdict) for verdict in verdicts]
-        made[f"{ARTICLE}.tex"] = environment.get_template("article.tex.j2").render(
+        made[f"{ARTICLE}.tex"] = templates.get_template("article.tex.j2").render(
             theorems=[page.block() for page in pages],
             symbols=_notation(pages),
             rules=_rules_used(verdicts),
             facts=_facts_cited(verdicts),
         )
     return made | {"references.bib": bibliography()}
+
+
+def _in_words(formula: str) -> str:
+    """A formula with its words outside the mathematics."""
+    return re.sub(r"\\text\{([^}]*)\}", r"$\1$", formula).replace("$$", "")
 
 
 @cache
@@ -66,7 +71,8 @@ def bibliography() -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates."""
     return Environment(
         loader=PackageLoader("proofs", "templates"),
         block_start_string="<%",
@@ -118,8 +124,8 @@ class _Page:
     # formulas
 
     def math(self, expr: Any) -> str:
-        """A formula in a line of text."""
-        return f"${inline(self.writer.form(expr))}$"
+        """A formula in a line of text, where it can end between its words."""
+        return _in_words(f"${inline(self.writer.form(expr))}$")
 
     def statement(self, expr: Any, room: float, end: str) -> str:
         """A statement as text: a list for a conjunction, if … then … for an implication, and a display for the rest."""
@@ -177,7 +183,8 @@ class _Page:
         text = f"Let {_listed(said)}. " if said else ""
         if self.theorem.given:
             text += f"Suppose that {_listed([self.math(fact) for fact in self.theorem.given])}"
-            text += ", the Gaussian vectors and matrices being independent. " if len(self.names.random) > 1 else ". "
+            independent = self.names.gaussian and len(self.names.random) > 1
+            text += ", each Gaussian vector and matrix being independent of all else that is random. " if independent else ". "
         return f"{text}Then"
 
     def _kind(self, symbol: Any) -> str:
@@ -216,7 +223,7 @@ class _Page:
         own = earlier(self.theorem, step)
         theorems = [self._referred(premise.label) for premise in step.premises if isinstance(premise, Theorem)]
         used = theorems + ([rf"\cref{{{','.join(f'step:{self.theorem.label}:{i}' for i in own)}}}"] if own else [])
-        if step.rule == "specialisation" and theorems:
+        if step.rule in ("specialisation", "realisation") and theorems:
             at = [rf"${inline(self.writer.form(symbol))} = {inline(self.writer.form(value))}$" for symbol, value in replacements(step)]
             words, used = f"{used[0]} at {_listed(at)}" if at else used[0], used[1:]
             return words + (f", by {_listed(used)}" if used else "")

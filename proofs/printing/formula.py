@@ -39,17 +39,24 @@ from proofs.language import (
     Any_,
     ConditionalMean,
     Equivalence,
+    Expectation,
     GradientAt,
     Implication,
+    Independent,
     Invertible,
+    Law,
     Mean,
     Named,
     NamedMatrix,
     Normal,
+    Orthogonal,
     PositiveDefinite,
     PositiveSemidefinite,
     Predictor,
     Rank,
+    RotationInvariant,
+    SignSymmetric,
+    Tokens,
 )
 from proofs.printing.lines import CONNECTIVE, PRODUCT, RELATION, SUM, Piece, deeper
 from proofs.printing.names import Names
@@ -291,6 +298,43 @@ class Writer:
         law = self._arguments(self.script.function("MN"), [ZeroMatrix(1, 1), rows, columns])
         return self._joined([name, law], "∼", RELATION, RELATED)
 
+    def _orthogonal(self, expr: Any) -> Form:
+        form = self.form(expr.args[0])
+        return Form((*form.pieces, self.script.sign("is orthogonal")), RELATED, form.height)
+
+    def _law(self, expr: Any) -> Form:
+        return self._said_of([self._group(expr.args)], "have any joint law")
+
+    def _independent(self, expr: Any) -> Form:
+        first, second = map(self._group, expr.args)
+        return Form((*first.pieces, self.script.sign("and"), *second.pieces, self.script.sign("are independent")), RELATED)
+
+    def _sign_symmetric(self, expr: Any) -> Form:
+        flipped = self._group([MatMul(-1, z) for z in expr.args])
+        return self._becomes(self._group(expr.args), flipped, "keeps the law")
+
+    def _rotation_invariant(self, expr: Any) -> Form:
+        symbols = [z.args[0] if isinstance(z, Transpose) else z for z in expr.args]
+        rotation = MatrixSymbol("Q", *[expr.args[0].shape[1]] * 2)
+        turned = [MatMul(rotation.T, z.args[0]) if isinstance(z, Transpose) else MatMul(z, rotation) for z in expr.args]
+        return self._becomes(self._group(symbols), self._group(turned), "keeps the law for orthogonal")
+
+    def _becomes(self, before: Form, after: Form, what: str) -> Form:
+        return Form((*before.pieces, self.script.sign("→"), *after.pieces, self.script.sign(what)), RELATED)
+
+    def _tokens(self, expr: Any) -> Form:
+        rows, *single = expr.args
+        first = self._said_of([self._group(rows)], "has as its rows, with")
+        return Form((*first.pieces, *self._said_of([self._group(group) for group in single], "tokens").pieces), RELATED)
+
+    def _said_of(self, forms: list[Form], what: str) -> Form:
+        joined = self._joined(forms, ",", CONNECTIVE, RELATED)
+        return Form((*joined.pieces, self.script.sign(what)), RELATED)
+
+    def _group(self, symbols: Iterable[Any]) -> Form:
+        forms = [self.form(symbol) for symbol in symbols]
+        return forms[0] if len(forms) == 1 else self._in_brackets(self._joined(forms, ",", CONNECTIVE, RELATED))
+
     def _connected(self, expr: Any) -> Form:
         sign = {All: "and", Any_: "or", Equivalence: "⟺"}[type(expr)]
         forms = [self._part(part) for part in expr.args]
@@ -320,7 +364,7 @@ _LAYOUTS: tuple[tuple[Any, Callable[[Writer, Any], Form]], ...] = (
     (BlockMatrix, Writer._block_matrix),
     (ImmutableDenseMatrix, Writer._dense_matrix),
     (Trace, Writer._trace),
-    (Mean, Writer._mean),
+    ((Mean, Expectation), Writer._mean),
     (ConditionalMean, Writer._conditional_mean),
     (Predictor, Writer._predictor),
     (Rank, Writer._rank),
@@ -328,7 +372,13 @@ _LAYOUTS: tuple[tuple[Any, Callable[[Writer, Any], Form]], ...] = (
     (tuple(_RELATIONS), Writer._relation),
     ((PositiveDefinite, PositiveSemidefinite), Writer._definite),
     (Invertible, Writer._invertible),
+    (Orthogonal, Writer._orthogonal),
     (Normal, Writer._normal),
+    (Law, Writer._law),
+    (Independent, Writer._independent),
+    (SignSymmetric, Writer._sign_symmetric),
+    (RotationInvariant, Writer._rotation_invariant),
+    (Tokens, Writer._tokens),
     ((All, Any_, Equivalence), Writer._connected),
     (Implication, Writer._implication),
 )

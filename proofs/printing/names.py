@@ -8,7 +8,7 @@ from typing import Any
 from sympy import MatrixSymbol, Symbol
 
 from proofs.kernel import Step, Theorem
-from proofs.language import ConditionalMean, GradientAt, Mean, Named, NamedMatrix, Normal, Predictor, conjuncts, nodes
+from proofs.language import ConditionalMean, Expectation, GradientAt, Mean, Named, NamedMatrix, Normal, Predictor, nodes, random
 from theory.notation import TABLE
 
 _PLACE = {entry.symbol.name: row for row, entry in enumerate(TABLE) if isinstance(entry.symbol, Symbol | MatrixSymbol)}
@@ -34,8 +34,8 @@ class Names:
                 self._called[node] = name + "'" * taken.get(name, 0)
                 taken[name] = taken.get(name, 0) + 1
         self.bound = bound  # an abbreviation that a gradient differentiates, and by what
-        laws = [fact.args[0] for given in theorem.given for fact in conjuncts(given) if isinstance(fact, Normal)]
-        self.random = self.ordered(laws)
+        self.random = self.ordered(random(theorem.given))
+        self.gaussian = any(isinstance(fact, Normal) for fact in theorem.given)
 
     def of(self, node: Any) -> str:
         """Its name, with a prime for each thing called so before."""
@@ -46,7 +46,7 @@ class Names:
         return sorted(symbols, key=lambda symbol: (place(symbol), symbol.name))
 
     def is_everything_random(self, variables: Any) -> bool:
-        """Whether these are all Gaussian matrices of the theorem; a mean over them is written without naming them each time."""
+        """Whether these are all random matrices of the theorem; a mean over them is written without naming them each time."""
         return len(self.random) > 1 and set(variables) == set(self.random)
 
     def in_statement(self) -> list[Any]:
@@ -71,7 +71,9 @@ class Names:
         """Whether some mean is written without its variables."""
         parts = (*self._statement, *self._proof)
         return any(
-            isinstance(node, Mean | ConditionalMean) and self.is_everything_random(node.args[-1]) for part in parts for node in nodes(part)
+            isinstance(node, Mean | Expectation | ConditionalMean) and self.is_everything_random(node.args[-1])
+            for part in parts
+            for node in nodes(part)
         )
 
 
@@ -83,7 +85,7 @@ def earlier(theorem: Theorem, step: Step) -> list[int]:
 def replacements(step: Step) -> list[tuple[Any, Any]]:
     """What a specialisation puts for which symbol, where it changes; a value named as the symbol is, by its definition."""
     changed = []
-    for symbol, value in step.arguments:
+    for symbol, value in step.arguments[step.rule == "realisation" :]:  # there after what changes its sign
         if value != symbol:
             alike = isinstance(value, Named | NamedMatrix) and _name(value) == _name(symbol)
             changed.append((symbol, value.args[1] if alike else value))

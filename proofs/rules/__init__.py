@@ -7,21 +7,27 @@ from types import MappingProxyType
 
 from proofs.rules import (
     admitted,
+    almost_surely,
     change_of_variables,
     citation,
     definiteness,
     equivalent_relations,
     gaussian_moment,
+    independence,
+    independent_pair,
     inverse,
     logic,
     matrix_identity,
     monotone_mean,
     rank,
     rational_identity,
+    realisation,
+    rotation_symmetry,
     sign,
     sign_symmetry,
     specialisation,
     sum_of_nonnegatives,
+    sum_over_tokens,
     trace_inequality,
     zero_product,
 )
@@ -29,19 +35,9 @@ from proofs.rules.inference import Inference, Support
 
 _MODULES = (
     *(gaussian_moment, matrix_identity, rational_identity, sign_symmetry, trace_inequality, sum_of_nonnegatives, zero_product),
-    *(
-        definiteness,
-        inverse,
-        rank,
-        equivalent_relations,
-        monotone_mean,
-        sign,
-        change_of_variables,
-        specialisation,
-        citation,
-        logic,
-        admitted,
-    ),
+    *(definiteness, inverse, rank, equivalent_relations, monotone_mean, sign, change_of_variables),
+    *(independence, rotation_symmetry, sum_over_tokens, independent_pair, almost_surely),
+    *(specialisation, realisation, citation, logic, admitted),
 )
 
 RULES: MappingProxyType[str, Callable[[Inference], Support]] = MappingProxyType(

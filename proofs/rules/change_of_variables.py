@@ -50,7 +50,7 @@ def _terms(algebra: Algebra, value: Any, fresh: set[Any]) -> list[Term]:
     terms: list[Term] = []
     for word, scale in algebra.matrix(value).items():
         at = [i for i, k in enumerate(word) if algebra.matrix_of(k) in fresh]
-        moving = [k for k in word if algebra.matrix_of(k).atoms(MatrixSymbol) & fresh]
+        moving = [k for k in word if algebra.speaks_of(k) & fresh]
         constant = not any(algebra.depends(algebra.atom(i)) & fresh for monomial in scale for i in monomial)
         linear = len(at) == 1 and len(moving) == 1 and constant and word[at[0]] > 0
         need(linear, f"{value} is not linear in the new variables.")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sympy import Eq, MatAdd, MatrixSymbol, Trace
 
 from proofs.algebra import plus, scaled
-from proofs.language import ConditionalMean, GradientAt, Mean, Normal, Predictor, bound, conjuncts, nodes, replaced
+from proofs.language import ConditionalMean, GradientAt, Mean, Normal, Predictor, bound, conjuncts, free, nodes, replaced
 from proofs.rules.inference import Inference, Support, minus, need, of_kind
 
 
@@ -47,6 +47,8 @@ def _fubini(step: Inference) -> Support:
     need(not first & second and first | second == set(whole.args[1]), "the variables of the two means are not those of the one.")
     algebra = step.algebra()
     algebra.scalar(whole)  # refused unless the integrand is integrable, and no law depends on another variable
+    spoken = free(whole.args[0])
+    need(algebra.independent(first & spoken, second & spoken), "the variables of the two means are not known to be independent.")
     return Support(algebra.licensed())
 
 
@@ -69,6 +71,7 @@ def _conditional(step: Inference) -> Support:
     need(not seen.atoms(MatrixSymbol) & set(variables), f"{h} is not a function of {y} as it stands.")
     algebra = step.algebra()
     algebra.scalar(Mean(g**2 + h**2, *variables))  # finite second moments, and a law for each variable
+    need(set(variables) <= algebra.laws.keys(), "a variable is not Gaussian.")
     covariances = [matrix for z in variables for matrix in algebra.laws[z].args[1:]]
     # with a density, two continuous versions that agree almost surely agree everywhere
     need(all(map(algebra.definite, covariances)), "a covariance is not known to be definite.")

@@ -23,7 +23,8 @@ from sympy import Eq, MatrixSymbol, factorial2
 
 from proofs.algebra import ONE, Algebra, MatrixPoly, Monomial, Poly, plus, scaled, times
 from proofs.errors import RuleError
-from proofs.rules.inference import Inference, Support, need, of_kind, under_hypotheses
+from proofs.rules.independence import joined
+from proofs.rules.inference import Inference, Support, need, of_kind, scalars, under_hypotheses
 
 _MOST_PAIRINGS = 20_000
 Port = tuple[int, int]  # (place of a letter, 0 for its left index and 1 for its right one)
@@ -32,9 +33,9 @@ Port = tuple[int, int]  # (place of a letter, 0 for its left index and 1 for its
 def check(step: Inference) -> Support:
     """left = right, means replaced by their sums over pairings."""
     conclusion, _ = under_hypotheses(step.conclusion)
-    equation = of_kind(conclusion, Eq, "an equation between scalars")
+    left, right = scalars(of_kind(conclusion, Eq, "an equation"))
     algebra = step.algebra()
-    difference = plus(algebra.scalar(equation.lhs), scaled(algebra.scalar(equation.rhs), -1))
+    difference = joined(algebra, plus(algebra.scalar(left), scaled(algebra.scalar(right), -1)))
     need(algebra.vanishes(without_means(algebra, difference)), "the two sides are different polynomials.")
     return Support(algebra.licensed(), ("isserlis",))
 
@@ -50,14 +51,16 @@ def without_means(algebra: Algebra, poly: Poly) -> Poly:
 
 
 def _mean(algebra: Algebra, monomial: Monomial, variables: tuple[Any, ...]) -> Poly:
+    other = [z for z in variables if z not in algebra.laws]
+    need(not other, f"{min(map(str, other), default=None)} is not Gaussian.")
     if any(algebra.atom(i)[0] == "mean" for i in monomial):  # first the means inside
         inner = algebra.mean(without_means(algebra, {monomial: ONE[()]}), variables)
         return without_means(algebra, inner)
     words = []
     for i in monomial:
         kind, *rest = algebra.atom(i)
-        matrices = [algebra.matrix_of(k) for k in rest[0]] if kind == "word" else []
-        opaque = [m for m in matrices if not isinstance(m, MatrixSymbol) and m.atoms(MatrixSymbol) & set(variables)]
+        letters = [k for k in rest[0] if algebra.speaks_of(k) & set(variables)] if kind == "word" else []
+        opaque = [algebra.matrix_of(k) for k in letters if not isinstance(algebra.matrix_of(k), MatrixSymbol)]
         if kind != "word" or opaque:
             raise RuleError(f"the mean of {opaque[0] if opaque else rest[-1]} is not a Gaussian moment of a polynomial.")
         words.append(rest[0])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
-from sympy import Add, Eq, MatAdd, MatMul, MatrixSymbol, Mul, Symbol
+from sympy import Add, Eq, MatAdd, MatMul, MatrixSymbol, Mul, Symbol, Trace
 
 from proofs.algebra import Algebra
 from proofs.errors import RuleError
-from proofs.language import Implication, Normal, bound, conjuncts, free, replaced
+from proofs.language import Implication, bound, conjuncts, free, random, replaced, symbols_of
 
 
 class Inference(NamedTuple):
@@ -41,7 +42,7 @@ class Inference(NamedTuple):
         A hypothesis speaks of free symbols; of one that a mean averages over it would be a fact about one outcome, so it is left out.
         """
         antecedent = self.conclusion.args[:1] if isinstance(self.conclusion, Implication) else ()
-        averaged = {fact.args[0] for fact in self.given if isinstance(fact, Normal)} | bound(self.conclusion, *self.claims)
+        averaged = random(self.given) | bound(self.conclusion, *self.claims)
         hypotheses = [part for whole in antecedent for part in conjuncts(whole) if not free(part) & averaged]
         return Algebra((*self.given, *self.claims), hypotheses)
 
@@ -64,6 +65,17 @@ def of_kind(expr: Any, kind: type, wanted: str) -> Any:
     """The expression, or a refusal that says what was wanted."""
     need(isinstance(expr, kind), f"the conclusion must be {wanted}, got {expr}.")
     return expr
+
+
+def scalars(equation: Any) -> tuple[Any, Any]:
+    """The two sides of an equation; of one between matrices K = L, which holds iff tr(J K) = tr(J L) for all J, these traces."""
+    left, right = equation.args
+    if not getattr(left, "is_Matrix", False):
+        return left, right
+    taken = symbols_of(equation)
+    name = next(name for name in ("J" + "_" * i for i in itertools.count()) if name not in taken)
+    any_matrix = MatrixSymbol(name, *reversed(left.shape))
+    return Trace(MatMul(any_matrix, left)), Trace(MatMul(any_matrix, right))
 
 
 def minus(left: Any, right: Any) -> Any:

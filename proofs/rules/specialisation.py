@@ -4,8 +4,9 @@ A statement holds for all values of its free symbols that satisfy its assumption
 in the domain (whole, positive, …) of its symbol, provided that every assumption becomes one that is known. An assumption that is not
 known becomes a hypothesis of the conclusion, "if it holds then …". All are replaced at once, shapes too; nothing is evaluated.
 
-What a mean averages over is bound: it is neither replaced nor allowed to occur in a value. A Gaussian matrix may be renamed, everywhere, to
-one of which the statement does not speak; that this one has the law is checked as every assumption is.
+What a mean averages over is bound: it is neither replaced nor allowed to occur in a value; for matrices of a Law see `realisation`. A
+Gaussian matrix may be renamed, everywhere, to one of which the statement does not speak; that this one has the law is checked as every
+assumption is.
 
 An auxiliary law is dropped: if the statement assumes Z Gaussian, and neither its claim nor the assumptions here mention Z, then the claim
 holds without, because a Gaussian matrix with any two positive semidefinite covariances exists. Those must be known to be so.
@@ -24,6 +25,7 @@ from sympy import Eq, Ge, Gt, MatrixSymbol, Ne, Symbol
 
 from proofs.algebra import Algebra
 from proofs.language import (
+    LAWS,
     All,
     Implication,
     Invertible,
@@ -32,6 +34,7 @@ from proofs.language import (
     PositiveSemidefinite,
     bound,
     conjuncts,
+    random,
     replaced,
     substitute,
     symbols_of,
@@ -47,7 +50,7 @@ def check(step: Inference) -> Support:
     algebra = Algebra((*step.given, *(other for other, _ in others)))
     mapping = dict(step.arguments)
     laws = {fact.args[0] for fact in given if isinstance(fact, Normal)}
-    fixed = bound(claim, *given) | laws
+    fixed = bound(claim, *given) | random(given)
     symbols = symbols_of(claim, *given)
     renamed = {z: value for z, value in mapping.items() if z in laws}
     for z, value in renamed.items():
@@ -68,7 +71,7 @@ def check(step: Inference) -> Support:
     missing = [part for fact in given for part in conjuncts(substitute(fact, mapping)) if not entailed(algebra, step.given, part)]
     result = substitute(claim, mapping)
     kept = [part for part in missing if not _exists(algebra, part, result, step.given)]
-    need(not any(isinstance(part, Normal) for part in kept), f"the law {kept} is not among the assumptions.")
+    need(not any(isinstance(part, (Normal, *LAWS)) for part in kept), f"the law {kept} is not among the assumptions.")
     expected = result if not kept else Implication(kept[0] if len(kept) == 1 else All(*kept), result)
     need(unnamed(step.conclusion) == unnamed(expected), f"the conclusion is not what the statement becomes: {expected}.")
     return Support(algebra.licensed())  # the values exist

@@ -1,7 +1,7 @@
 """All global minimisers of the in-context loss for x ~ N(0, Σ), w ~ N(0, W).
 
-The loss splits into a part odd and a part even under the sign flip of (w, ε). The odd part is a completed square in B = v_y A + v_x cᵀ,
-the even part vanishes only where it must; both vanish together exactly at the minimisers.
+A corollary of the theorem for every law: the normal equations of the best step have one solution, and the part of the prediction even in
+the labels vanishes only where it must.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sympy import Identity, Integer, Inverse, MatMul, Trace, Transpose, ZeroMatrix
+from sympy import Identity, Inverse, MatMul, Trace, Transpose, ZeroMatrix
 
 from proofs.derivation import Derivation
 from proofs.kernel import Statement, Step, Theorem
@@ -17,6 +17,7 @@ from proofs.language import (
     All,
     Any_,
     Equivalence,
+    Expectation,
     Implication,
     Invertible,
     Mean,
@@ -28,10 +29,28 @@ from proofs.language import (
     more_than,
     replaced,
 )
-from proofs.theorems import even_part, one_step_loss
-from proofs.theorems.vocabulary import EVEN, GAUSSIAN, LABEL, LOSS, OPTIMUM, PREDICTION, PROMPT, STEP, TARGET, one_step
+from proofs.theorems import even_part, every_law, one_step_loss
+from proofs.theorems.vocabulary import (
+    ANY_EVEN,
+    ANY_LEAST,
+    ANY_LOSS,
+    ANY_PREDICTION,
+    ANY_PROMPT,
+    ANY_TARGET,
+    EVEN,
+    GAUSSIAN,
+    LABEL,
+    LOSS,
+    OPTIMUM,
+    PREDICTION,
+    PROMPT,
+    QUERY,
+    STEP,
+    TARGET,
+    one_step,
+)
 from proofs.theorems.vocabulary import one_step_loss as loss_of_step
-from theory.notation import A, B, Sigma, W, X, c, d, eps, eps_q, n, omega, v_x, v_y, w, x_q
+from theory.notation import M_1, M_2, A, B, B_star, Sigma, W, X, c, d, eps, eps_q, n, omega, v_x, v_y, w, x_q, y, y_q
 
 
 def in_values(step: Any) -> Any:
@@ -49,25 +68,10 @@ def theorem() -> Theorem:
     """The theorem."""
     derive = Derivation()
     _, G, H, best, least = OPTIMUM
-    odd = one_step(STEP)
-    even_size, odd_loss = even_part.SIZE, loss_of_step(STEP)
+    odd_loss = loss_of_step(STEP)
     minimal = equal(LOSS, least)
 
-    # the two parts
-    parts = derive("matrix-identity", equal(PREDICTION, EVEN + odd), note="The prediction is an even part and one step with B.")
-    cross = derive(
-        "sign-symmetry",
-        equal(Mean(EVEN * (odd - TARGET), *PROMPT), 0),
-        by=(w, eps, eps_q),
-        note="Under (w, ε, ε_q) → −(w, ε, ε_q) the even part stays and the odd factor changes sign.",
-    )
-    split = derive(
-        "matrix-identity",
-        equal(LOSS, even_size + odd_loss),
-        cross,
-        by=((0, 2),),
-        note="Expand the square of the two parts; the cross term vanishes.",
-    )
+    # from the theorem for every law
     step_loss = derive(
         "specialisation",
         replaced(one_step_loss.theorem().claim, {B: STEP}),
@@ -76,50 +80,56 @@ def theorem() -> Theorem:
         note="The loss of one step, at the step B of the layer.",
     )
     exists = derive("logic", Invertible(H), step_loss, note="In particular H is invertible, so that B* exists.")
+    cancels = derive("inverse", equal(MatMul(H, Inverse(H)), Identity(d)), exists, by=(H,), note="The definition of the inverse.")
+    realised = _realised(derive, exists, cancels)
+    parts, split = (derive("logic", fact, realised, note=note) for fact, note in zip(realised.conclusion.args, _PARTS, strict=False))
+    raw = realised.conclusion.args[4].rhs
+    closed = derive("gaussian-moment", equal(raw, least), exists, note="The variance of a label is τ.")
+    same = [
+        derive("equivalent-relations", Equivalence(old(LOSS, raw), old(LOSS, least)), closed, exists, by=(1, (0, -1)), note=note)
+        for old, note in ((equal, "L* in closed form."), (at_least, "The same in L ≥ L*."))
+    ]
     square = Trace(G * (STEP - best) * Sigma * Transpose(STEP - best))
     completed = derive("logic", equal(odd_loss, least + n * square), step_loss, note="The loss of the step B as a completed square.")
-    excess = derive(
-        "matrix-identity",
-        equal(LOSS, least + even_size + n * square),
-        split,
-        completed,
-        exists,
-        by=((0, 1), (1, 1)),
-        note="The excess over L* is the sum of both parts.",
-    )
+    bound = derive("logic", at_least(LOSS, least), realised, *same, note="So L* is the minimum.")
 
-    # where both vanish
-    definite = (Sigma, STEP - best, G)
-    above = derive("trace-inequality", at_least(square, 0), step_loss, by=definite, note="A trace of two definite factors.")
-    zero = derive(
-        "trace-inequality",
-        Equivalence(equal(square, 0), equal(STEP, best)),
-        step_loss,
-        by=definite,
-        note="Its equality case: both factors are definite.",
-    )
-    bound = derive(
-        "sum-of-nonnegatives",
-        All(at_least(LOSS, least), Equivalence(minimal, All(equal(even_size, 0), equal(square, 0)))),
-        excess,
-        above,
+    # where it is reached
+    solutions = realised.conclusion.args[5].args[1].args[1]
+    vanishes = [
+        derive(
+            "trace-inequality",
+            Equivalence(equal(square, 0), relation),
+            step_loss,
+            by=(Sigma, STEP - best, G),
+            note=note,
+        )
+        for relation, note in (
+            (equal(G * (STEP - best) * Sigma, 0), "The equality case of a trace inequality."),
+            (equal(STEP, best), "Both factors are definite."),
+        )
+    ]
+    solves = derive(
+        "equivalent-relations",
+        Equivalence(equal(G * (STEP - best) * Sigma, 0), solutions),
+        cancels,
         exists,
-        by=((Integer(1), even_size), (n, square)),
-        note="A sum of nonnegative terms is at least 0, and 0 only if each is.",
+        by=(1 / n, (0, -Sigma, W * Sigma)),
+        note="B* solves the normal equations.",
     )
     set_of_all = derive(
         "logic",
         Equivalence(minimal, All(equal(STEP, best), Any_(equal(v_x, 0), equal(A, 0)), Any_(equal(v_y, 0), equal(c, 0)))),
-        bound,
-        zero,
+        realised,
+        *same,
+        *vanishes,
+        solves,
         even_part.theorem(),
-        note="The equality cases of both parts.",
+        note="The normal equations have one solution; the even part vanishes where it must.",
     )
     attained = _attained(derive, minimal, set_of_all, exists)
     implements = _implements(derive, minimal, set_of_all, exists)
 
     # the families
-    cancels = derive("inverse", equal(MatMul(H, Inverse(H)), Identity(d)), exists, by=(H,), note="The definition of the inverse.")
     no_task = derive(
         "matrix-identity",
         Implication(equal(best, 0), equal(W, 0)),
@@ -219,6 +229,52 @@ def theorem() -> Theorem:
             "which never acts. "
             "If W has rank one, it is ωωᵀ for some ω, and the last part gives members of the second family. A singular Σ is not covered.",
         ),
+    )
+
+
+_PARTS = ("The prediction is an even part and one step with B.", "The two parts are uncorrelated.")
+
+
+def _realised(derive: Derivation, exists: Step, cancels: Step) -> Step:
+    """The theorem for every law, for labels y = Xw + ε."""
+    _, G, _, best, _ = OPTIMUM
+    second, first = n * G, n * Sigma * W * Sigma
+    moments = [
+        derive("gaussian-moment", equal(value, mean), note=note)
+        for value, mean, note in (
+            (Sigma, Expectation(x_q * x_q.T, x_q), "The moments of a prompt: of the query's covariate,"),
+            (second, Expectation(X.T * LABEL * LABEL.T * X, X, w, eps), "of the context's Xᵀy,"),
+            (first, Expectation(X.T * LABEL * QUERY * x_q.T, *PROMPT), "and of both."),
+        )
+    ]
+    normal = derive(
+        "matrix-identity",
+        equal(second * best * Sigma, first),
+        cancels,
+        exists,
+        by=((0, n * Sigma, W * Sigma),),
+        note="B* solves the normal equations, because G = ΣH.",
+    )
+    step = one_step(STEP, y)
+    said = {
+        ANY_LOSS: LOSS,
+        ANY_LEAST: Mean(TARGET**2, w, x_q, eps_q) - Trace(first * best.T),
+        every_law.SIZE: even_part.SIZE,
+        every_law.DISTANCE: Mean((PREDICTION - one_step(best)) ** 2, X, w, eps, x_q),
+        Mean((step - ANY_TARGET) ** 2, *ANY_PROMPT): loss_of_step(STEP),
+        ANY_PREDICTION: PREDICTION,
+        ANY_EVEN: EVEN,
+    }
+    values = {y: LABEL, M_2: second, M_1: first, B_star: best}
+    return derive(
+        "realisation",
+        replaced(every_law.CLAIM, said | values),
+        every_law.theorem(),
+        *moments,
+        normal,
+        exists,
+        by=((w, eps, eps_q), *(values | {y_q: QUERY}).items()),
+        note="The theorem for every law: y and y_q are functions of the task vector and the noise, and change their signs with them.",
     )
 
 

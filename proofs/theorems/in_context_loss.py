@@ -10,7 +10,7 @@ from proofs.derivation import Derivation
 from proofs.kernel import Statement, Theorem
 from proofs.language import equal
 from proofs.theorems.vocabulary import LOSS, laws, stated
-from theory.loss import general_loss
+from theory.loss import gaussian_loss
 from theory.notation import Sigma, W, n, v_y
 
 
@@ -18,7 +18,7 @@ from theory.notation import Sigma, W, n, v_y
 def theorem() -> Theorem:
     """The theorem."""
     derive = Derivation()
-    by_degree = collect(stated(general_loss()), v_y, lambda coefficient: collect(coefficient, n))
+    by_degree = collect(stated(gaussian_loss()), v_y, lambda coefficient: collect(coefficient, n))
     claim = equal(LOSS, by_degree)
     derive("gaussian-moment", claim, note="Isserlis: the sum over all pairings of the Gaussian factors.")
     return Theorem(

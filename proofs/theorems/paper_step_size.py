@@ -17,7 +17,7 @@ from proofs.theorems import ridge_correlation
 from proofs.theorems.vocabulary import LABEL
 from theory import Gaussian, Linear, Setting
 from theory.notation import Sigma, W, X, d, eps, n, sigma2, w
-from theory.ridge import paper_step_size as step_size
+from theory.step_size import paper_step_size as step_size
 
 ISOTROPIC = Setting(covariates=Gaussian.isotropic(d), response=Linear.isotropic(d), noise_variance=sigma2, context_length=n)
 STEP_SIZE = Named("eta", step_size(ISOTROPIC).value)

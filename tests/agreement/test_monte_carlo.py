@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sympy import Matrix, Rational, diag, eye
 
 from theory import LinearAttention, global_minimiser, in_context_loss
-from theory.ridge import paper_step_size
+from theory.step_size import paper_step_size
 
 PROMPTS, BATCHES, REFUSED = 200_000, 400, 7.0
 sampled = settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])

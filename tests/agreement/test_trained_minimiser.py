@@ -25,8 +25,8 @@ from torch import Generator
 
 import numerics.run as run
 from numerics.config import TrainConfig
+from numerics.evaluate import to_tensor
 from numerics.folder import RunFolder
-from numerics.objective import to_tensor
 from numerics.samplers import PromptSampler
 from theory import global_minimiser
 
@@ -51,7 +51,7 @@ def configs(draw):
         context=draw(st.integers(1, 30)),
         noise=str(draw(noises)),
         covariates=rows(eye(d) + u * u.T),
-        responses=rows(K * K.T),
+        response=rows(K * K.T),
         parametrisation=draw(st.sampled_from(("merged", "separate"))),
         objective="exact",
         seed=draw(st.integers(0, 1000)),

@@ -1,24 +1,28 @@
 """Statements that are false because a free symbol is confused with one that a mean averages over or a gradient differentiates by."""
 
-from common.statements import GAUSSIAN, A, I_d, K, by, d, granted, p, q, refused, theorem, tr, u, v, x, z
+from common.statements import GAUSSIAN, A, I_d, K, b, by, d, granted, p, q, refused, theorem, tr, u, v, x, z
 from sympy import Inverse, MatrixSymbol, ZeroMatrix
 
 from proofs.kernel import Step
 from proofs.language import (
     ConditionalMean,
     Equivalence,
+    Expectation,
     GradientAt,
     Implication,
+    Independent,
+    Law,
     Mean,
     Normal,
     PositiveDefinite,
     Predictor,
+    SignSymmetric,
     at_least,
     equal,
     replaced,
 )
 
-RANDOM = (Normal(K, I_d, I_d),)
+RANDOM, RANDOM_COLUMN = (Normal(K, I_d, I_d),), (Normal(x, I_d),)
 delta = MatrixSymbol("delta", d, 1)
 
 
@@ -101,3 +105,49 @@ def test_a_side_condition_under_a_hypothesis_is_reported_under_it():
     (condition,) = granted(by("matrix-identity", under)).side_conditions
     assert isinstance(condition, Implication)
     assert condition.args[0] == PositiveDefinite(K)
+
+
+def test_a_symbol_that_the_mean_of_a_matrix_binds():
+    second = Expectation(x * x.T, x)
+    known = by("gaussian-moment", equal(tr(second * A), tr(A)), given=RANDOM_COLUMN)
+    refused(by("specialisation", replaced(known.claim, {A: x * x.T}), (A, x * x.T), of=(known,), given=RANDOM_COLUMN), "averages over")
+    granted(by("specialisation", replaced(known.claim, {A: z * z.T}), (A, z * z.T), of=(known,), given=RANDOM_COLUMN))
+    refused(by("matrix-identity", equal(tr(second * x * x.T), tr(Expectation(x * x.T * x * x.T, x))), given=RANDOM_COLUMN), "normal forms")
+    refused(by("gaussian-moment", equal(Mean(tr(second * x * x.T), x), d**2), given=RANDOM_COLUMN), "different polynomials")
+    fixed = Expectation(x * z.T, x)
+    granted(by("matrix-identity", equal(tr(fixed * A), tr(Expectation(x, x) * z.T * A)), given=RANDOM_COLUMN))
+
+
+def test_a_law_is_not_gaussian():
+    fourth = equal(Mean(tr(x.T * x) ** 2, x), d * (d + 2))
+    granted(by("gaussian-moment", fourth, given=RANDOM_COLUMN))
+    refused(by("gaussian-moment", fourth, given=(Law(x),)), "is not Gaussian")
+    refused(by("gaussian-moment", equal(tr(Expectation(x * x.T, x)), d), given=(Law(x),)), "is not Gaussian")
+    changed = equal(Mean(tr(x.T * x) ** 2, x), Mean(tr(z.T * z) ** 2, z))
+    granted(by("change-of-variables", changed, (x, z), given=(*RANDOM_COLUMN, Normal(z, I_d))))
+    refused(by("change-of-variables", changed, (x, z), given=(Law(x), Normal(z, I_d))), "has no law")
+    odd = equal(Mean(tr(x.T * x) * tr(x.T * u), x), 0)
+    granted(by("sign-symmetry", odd, x, given=RANDOM_COLUMN))
+    refused(by("sign-symmetry", odd, x, given=(Law(x),)), "not assumed")
+    renamed = equal(Mean(tr(z.T * z) * tr(z.T * u), z), 0)
+    general = by("sign-symmetry", odd, x, given=(Law(x), SignSymmetric(x)))
+    refused(by("specialisation", renamed, (x, z), of=(general,), given=(Law(z), SignSymmetric(z))), "averaged over")
+    refused(by("specialisation", odd, of=(general,), given=(Law(x),)), "not among the assumptions")
+    refused(by("specialisation", odd, of=(general,), given=(Law(x, z), SignSymmetric(x, z))), "not among the assumptions")
+
+
+def test_the_matrices_of_a_law_are_not_independent():
+    product = equal(Mean(tr(x.T * u) * tr(z.T * v), x, z), Mean(Mean(tr(x.T * u) * tr(z.T * v), z), x))
+    granted(by("citation", product, "fubini", given=(Law(x), Law(z))))
+    granted(by("citation", product, "fubini", given=(Law(x, z), Independent((x,), (z,)))))
+    refused(by("citation", product, "fubini", given=(Law(x, z),)), "not known to be independent")
+    refused(by("citation", product, "fubini", given=(Law(x, z, b), Independent((x,), (b,)))), "not known to be independent")
+
+
+def test_a_hypothesis_about_an_outcome_is_no_fact_about_the_law():
+    symmetric = equal(Mean(tr(K * K), K), Mean(tr(K * K.T), K))
+    refused(by("matrix-identity", Implication(PositiveDefinite(K), symmetric), given=(Law(K),)), "different normal forms")
+    vanishes = Implication(equal(x, 0), equal(Mean(tr(x.T * x), x), 0))
+    refused(by("matrix-identity", vanishes, given=(Law(x),)), "different normal forms")
+    about = Implication(equal(Mean(tr(x.T * x), x), 0), equal(2 * Mean(tr(x.T * x), x), 0))
+    granted(by("matrix-identity", about, (0, 2), given=(Law(x),)))

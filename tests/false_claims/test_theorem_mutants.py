@@ -4,39 +4,81 @@ from __future__ import annotations
 
 import pytest
 from common.mutants import exchanging, mutated, replacing
-from sympy import Ge, Identity, Inverse, Rational, Symbol, Trace
+from sympy import Ge, Identity, Inverse, MatMul, Rational, Symbol, Trace
 
 from proofs.errors import ProofError
 from proofs.kernel import check_each
-from proofs.language import All, Any_, Normal, PositiveDefinite, Rank, at_least, at_most, equal, more_than, replaced
+from proofs.language import (
+    All,
+    Any_,
+    Expectation,
+    Independent,
+    Invertible,
+    Law,
+    Mean,
+    Normal,
+    Orthogonal,
+    PositiveDefinite,
+    Rank,
+    RotationInvariant,
+    SignSymmetric,
+    Tokens,
+    at_least,
+    at_most,
+    equal,
+    more_than,
+    replaced,
+)
 from proofs.theorems import LABELS, load
+from proofs.theorems import nonlinear_responses as nonlinear
+from proofs.theorems.every_law import SIZE
 from proofs.theorems.general_gaussian import in_keys, in_values
 from proofs.theorems.paper_step_size import STEP_SIZE, correlation, length
 from proofs.theorems.posterior import PRECISION, RIDGE, R
+from proofs.theorems.random_last_layer import LABELS as NETWORK_LABELS
+from proofs.theorems.random_last_layer import QUERY, REALISED
 from proofs.theorems.risk_under_length_shift import STEP_SIZE_THERE
 from proofs.theorems.risk_under_shift import TEST
-from proofs.theorems.vocabulary import LOSS, OPTIMUM
+from proofs.theorems.tokens import OWN, SHARED, TOKENS
+from proofs.theorems.vocabulary import ANY_LAW, ANY_LEAST, LOSS, OPTIMUM, STEP
 from theory.notation import (
+    M_1,
+    M_2,
+    S_1,
+    W_1,
     A,
+    B,
+    B_star,
     P,
+    Phi,
+    Q,
+    S,
     Sigma,
     T,
     W,
     X,
     c,
     d,
+    eps,
     n,
     n_test,
     omega,
     sigma2,
     sigma2_test,
+    theta,
     u_0,
+    u_star,
     v_x,
     v_y,
     w,
     w_tilde,
+    x_1,
+    x_2,
     x_q,
     y,
+    y_1,
+    y_2,
+    y_q,
 )
 
 UNIT = Identity(d)
@@ -65,6 +107,20 @@ def without_hypothesis(theorem):
     """What is said of the minimisers said of every layer."""
     attained, first, *rest = theorem.claim.args
     return theorem.restate(claim=All(attained, first.args[1], *rest))
+
+
+def of_any_law(symmetry, even=SIZE):
+    """What is false of a theorem about prompts of any law, under a symmetry, with this size of the even part."""
+    parts = equal(even, 0), equal(M_2 * STEP * Sigma, M_1)
+    return {
+        "even part free": {All(*parts): parts[1]},
+        "odd part free": {All(*parts): parts[0]},
+        "never worse": said(Ge, at_most),
+        "attained with twice the step": {equal(A, B_star): equal(A, 2 * B_star)},
+        "any B*": without(ANY_LAW[5]),
+        "minimum with M₂": {Trace(M_1 * B_star.T): Trace(M_2 * B_star.T)},
+        "no symmetry": without(symmetry),
+    }
 
 
 def step_sizes(metric):
@@ -176,6 +232,85 @@ FALSE = {
     },
     "no-signal": {"only values": {Any_(NO_VALUES, NO_KEYS): NO_VALUES}, "both must be 0": said(Any_, All)},
     "ridge-correlation": {"tr W for tr ΣW": {Trace(Sigma * W): Trace(W)}, "λ = 2σ²": {PRECISION: X.T * X + 2 * sigma2 * Inverse(W)}},
+    "best-step": {
+        "minimum with M₂": {Trace(M_1 * B_star.T): Trace(M_2 * B_star.T)},
+        "minimum with twice the gain": {ANY_LEAST.args[1]: ANY_LEAST.args[1] - Trace(M_1 * B_star.T)},
+        "normal equations without Σ": {M_2 * B * Sigma: M_2 * B},
+        "normal equations transposed": {M_2 * B * Sigma: Sigma * B * M_2},
+        "B* inverted on the other side": {Inverse(M_2) * M_1 * Inverse(Sigma): Inverse(Sigma) * M_1 * Inverse(M_2)},
+        "never above": said(Ge, at_most),
+        "query depends on the context": without(ANY_LAW[1]),
+        "any B*": without(ANY_LAW[5]),
+        "any M₂": without(ANY_LAW[3]),
+    },
+    "every-law": of_any_law(SignSymmetric(y, y_q))
+    | {
+        "context's labels flipped alone": {SignSymmetric(y, y_q): SignSymmetric(y)},
+        "query's label flipped alone": {SignSymmetric(y, y_q): SignSymmetric(y_q)},
+        "labels and covariates flipped": {SignSymmetric(y, y_q): SignSymmetric(X, x_q, y, y_q)},
+    },
+    "reflected-covariates": of_any_law(SignSymmetric(X, x_q))
+    | {
+        "context flipped alone": {SignSymmetric(X, x_q): SignSymmetric(X)},
+        "labels flipped too": {SignSymmetric(X, x_q): SignSymmetric(X, x_q, y, y_q)},
+    },
+    "tokens": {
+        "n² pairs of two tokens": {n * (n - 1): n**2},
+        "(n − 1) K for M₁": {n * SHARED: (n - 1) * SHARED},
+        "K for C": {OWN.args[1]: SHARED.args[1]},
+        "C for K": {SHARED.args[1]: OWN.args[1]},
+        "no tokens": without(TOKENS),
+        "query of another law": {TOKENS: Tokens((X, y), (x_1, y_1), (x_2, y_2))},
+    },
+    "nonlinear-responses": {
+        "η with n for n − 1": {nonlinear.SYSTEM: nonlinear.GAMMA + n * nonlinear.KAPPA},
+        "η with n + 1 for n − 1": {nonlinear.SYSTEM: nonlinear.GAMMA + (n + 1) * nonlinear.KAPPA},
+        "η = κ / γ": {nonlinear.ETA.args[1]: nonlinear.KAPPA / nonlinear.GAMMA},
+        "η = γ / (κ + (n − 1) γ)": {nonlinear.ETA.args[1]: nonlinear.GAMMA / (nonlinear.KAPPA + (n - 1) * nonlinear.GAMMA)},
+        "κ not divided by d": {nonlinear.KAPPA.args[1]: d * nonlinear.KAPPA.args[1]},
+        "γ of the labels alone": {nonlinear.GAMMA.args[1]: Mean(Trace(y_1) ** 2, y_1)},
+        "ratio with ‖Xᵀy‖": {nonlinear.SQUARE: Trace(y.T * y)},
+        "minimum without d": {nonlinear.LEAST: nonlinear.LEAST + (d - 1) * n * nonlinear.KAPPA * nonlinear.ETA},
+        "η always positive": {at_least(nonlinear.ETA, 0): more_than(nonlinear.ETA, 0)},
+        "attained with twice the step": {equal(A, nonlinear.ETA * UNIT): equal(A, 2 * nonlinear.ETA * UNIT)},
+        "even part free": {All(equal(STEP, nonlinear.ETA * UNIT), equal(SIZE, 0)): equal(STEP, nonlinear.ETA * UNIT)},
+        "not rotation-invariant": without(nonlinear.GIVEN[4]),
+        "query not rotated": {nonlinear.GIVEN[4]: RotationInvariant(X, u_star.T, x_1.T, x_2.T)},
+        "not sign-symmetric": without(nonlinear.GIVEN[3]),
+        "query's label not flipped": {nonlinear.GIVEN[3]: SignSymmetric(y, u_star, y_1, y_2)},
+        "tokens that share nothing": without(nonlinear.GIVEN[1]),
+        "query depends on the context": without(nonlinear.GIVEN[2]),
+        "any covariance": without(nonlinear.COVARIANCE),
+        "all labels may be 0": without(more_than(nonlinear.GAMMA, 0)),
+    },
+    "random-last-layer": of_any_law(Normal(theta, S), REALISED.args[5].args[1].args[0].args[0])
+    | {
+        "query's label not flipped": {MatMul(-1, QUERY): QUERY},
+        "features not flipped": {MatMul(-1, NETWORK_LABELS): NETWORK_LABELS},
+        "last layer of any law": {Normal(theta, S): Law(theta)},
+        "features see the query": {Independent((X, Phi), (x_q,)): Independent((X,), (x_q,))},
+        "M₂ without noise": {Expectation(X.T * NETWORK_LABELS * NETWORK_LABELS.T * X, X, Phi, theta, eps): Expectation(X.T * X, X)},
+    },
+    "random-first-layer": {
+        "Q for Qᵀ": {Q.T: Q},
+        "any Q": without(Orthogonal(Q)),
+        "any covariance": {Normal(x_q, UNIT): Normal(x_q, Sigma)},
+        "weights of another covariance": {Normal(W_1, S_1, UNIT): Normal(W_1, S_1, Sigma)},
+        "query seen as it is": {W_1 * x_q: x_q},
+        "not rotated": {Q.T * x_q: x_q},
+    },
+    "minimisers-beyond-gaussian": {
+        "d = 1 too": {more_than(d, 1): at_least(d, 1)},
+        "labels in the keys": {in_values(B_star): in_keys(B_star)},
+        "label keys free": {in_values(B_star): All(NO_VALUES, equal(v_y * A, B_star))},
+        "covariate values free": {in_values(B_star): All(NO_LABEL_KEY, equal(v_y * A, B_star))},
+        "singular B*": without(Invertible(B_star)),
+        "all labels may be 0": without(PositiveDefinite(OWN)),
+        "singular Σ": without(PositiveDefinite(Sigma)),
+        "tokens that share nothing": without(TOKENS),
+        "not sign-symmetric": without(SignSymmetric(y, y_q, y_1, y_2)),
+        "C of the covariates alone": {OWN.args[1]: Expectation(x_1 * x_1.T, x_1)},
+    },
     "in-context-loss": {"n + 1 for n": {n**2: (n + 1) ** 2}, "σ⁴ for σ²": {sigma2**2: sigma2}, "c for Σc": {c.T * Sigma * c: c.T * c}},
 }
 

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 
 import numerics.run as run
 from numerics.config import TrainConfig
-from numerics.objective import ExactObjective, to_tensor
+from numerics.evaluate import to_tensor
+from numerics.objective import ExactObjective
 from numerics.run import COLUMNS, EXIT_CODES, judge
 from numerics.train import main
 from theory import global_minimiser
@@ -81,10 +82,10 @@ def test_what_a_run_leaves(tmp_path):
 
 SETTINGS = {
     "isotropic": {"dimension": 3, "context": 8},
-    "rows": {"dimension": 2, "context": 5, "covariates": "2,1/2;1/2,1", "responses": "1,0.25;0.25,3", "noise": "1/3"},
-    "rank one": {"dimension": 2, "context": 3, "covariates": "2,1/2;1/2,1", "responses": "1,-2;-2,4", "noise": 0},
+    "rows": {"dimension": 2, "context": 5, "covariates": "2,1/2;1/2,1", "response": "1,0.25;0.25,3", "noise": "1/3"},
+    "rank one": {"dimension": 2, "context": 3, "covariates": "2,1/2;1/2,1", "response": "1,-2;-2,4", "noise": 0},
     "one dimension": {"dimension": 1, "context": 4},
-    "inverse": {"dimension": 2, "context": 10, "covariates": "3,1/2", "responses": "inverse"},
+    "inverse": {"dimension": 2, "context": 10, "covariates": "3,1/2", "response": "inverse"},
 }
 
 
@@ -156,7 +157,7 @@ def test_too_few_steps(tmp_path, options):
 
 @pytest.fixture(params=["exact", "sampled"])
 def at_the_minimum(request):
-    config = TrainConfig.build(dimension=2, context=4, covariates="2,1/2;1/2,1", responses="1,0;0,3", objective=request.param)
+    config = TrainConfig.build(dimension=2, context=4, covariates="2,1/2;1/2,1", response="1,0;0,3", objective=request.param)
     layer = global_minimiser(config.setting).parameters[0].sample()
     return config, ExactObjective(config.setting), to_tensor(layer.value)[:, 0], to_tensor(layer.key_query)
 

@@ -10,7 +10,8 @@ import torch
 from sympy import Matrix, Rational, eye
 from torch import Generator
 
-from numerics.samplers import CHUNK, PromptSampler, factor
+from numerics.samplers import CHUNK, PromptSampler
+from numerics.source import factor
 from theory import Gaussian, Linear, LinearAttention, Setting, global_minimiser, in_context_loss
 
 Z_LIMIT, BATCHES, SIZE = 6.5, 64, 1024

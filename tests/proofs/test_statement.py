@@ -1,26 +1,37 @@
 """What may be claimed: only what says something, and all that does."""
 
+import random
+
 import pytest
-from common.statements import GAUSSIAN, A, B, W, X, a, b, d, n, p, q, r, s, tr, u, v, x
-from sympy import Integer, MatMul, Transpose
+from common.laws import x_1, x_2, x_q, y, y_1, y_2, y_q
+from common.statements import GAUSSIAN, A, B, U, W, X, a, b, d, n, p, q, r, s, tr, u, v, x, z
+from sympy import Identity, Integer, MatMul, Transpose
 
 from proofs.errors import StatementError
 from proofs.language import (
     All,
     Any_,
     Equivalence,
+    Expectation,
     Implication,
+    Independent,
+    Law,
     Mean,
     Named,
     Normal,
+    Orthogonal,
     PositiveDefinite,
     Predictor,
+    RotationInvariant,
+    SignSymmetric,
+    Tokens,
     at_least,
     at_most,
     different,
     equal,
     more_than,
 )
+from proofs.outcomes import drawn, has
 from proofs.statement import check_statement
 from proofs.wellformed import Vocabulary
 
@@ -110,6 +121,10 @@ def test_a_claim_no_stronger_than_one_assumption():
         (All(Normal(u, W), P), "where a statement is wanted"),
         (Implication(P, Normal(u, W)), "where a statement is wanted"),
         (tr(A), "where a statement is wanted"),
+        (Law(X, u), "one law"),
+        (Orthogonal(x * x.T), "restricts x"),
+        (SignSymmetric(u), "matrices of one Law"),
+        (Independent((x,), (z,)), "matrices of one Law"),
     ],
 )
 def test_an_assumption_that_cannot_be_made(assumption, message):
@@ -117,3 +132,60 @@ def test_an_assumption_that_cannot_be_made(assumption, message):
     check_statement(claim, GAUSSIAN, Vocabulary())
     with pytest.raises(StatementError, match=message):
         check_statement(claim, (*GAUSSIAN, assumption), Vocabulary())
+
+
+LAW = (Law(U, u, v),)
+
+
+@pytest.mark.parametrize(
+    ("assumption", "message"),
+    [
+        (Law(v, b), "one law"),
+        (Normal(u, W), "one law"),
+        (Normal(b, u * u.T), "restricts u"),
+        (equal(tr(u.T * u), 1), "restricts u"),
+        (equal(u, 0), "restricts u"),
+        (Implication(P, equal(tr(u.T * Expectation(v, v)), 0)), "restricts u"),
+        (Independent((u,), (b,)), "matrices of one Law"),
+        (Independent((u, v), (v,)), "matrices of one Law"),
+        (SignSymmetric(u, b), "matrices of one Law"),
+        (RotationInvariant(U, U), "matrices of one Law"),
+        (equal(Mean(tr(u.T * u), u), -1), "contradict"),
+        (All(more_than(p, p + 1)), "contradict"),
+        (equal(Expectation(u * u.T, u), -1 * a * a.T - Identity(d)), "contradict"),
+    ],
+)
+def test_an_assumption_about_the_matrices_of_a_law_that_cannot_be_made(assumption, message):
+    claim = equal((p + b.shape[0]) ** 2, p**2 + 2 * p * d + d**2)
+    for fact in (Independent((u,), (U, v)), SignSymmetric(u, v), RotationInvariant(U, u.T, v.T), equal(A, Expectation(u * u.T, u))):
+        check_statement(claim, (*LAW, fact), Vocabulary())
+    with pytest.raises(StatementError, match=message):
+        check_statement(claim, (*LAW, assumption), Vocabulary())
+
+
+def test_laws_with_the_symmetries_assumed():
+    """A model of each is found, and what a law has not is seen."""
+    shapes = {X: (2, 1), y: (2, 1), x_q: (1, 1), y_q: (1, 1)}
+    symmetries = [Independent((X, y), (x_q,)), SignSymmetric(y, y_q), RotationInvariant(X, x_q.T)]
+    for seed in range(5):
+        law = drawn(random.Random(seed), shapes, symmetries)
+        assert all(has(law, fact) for fact in symmetries)
+    without = [drawn(random.Random(seed), shapes, []) for seed in range(20)]
+    assert not all(has(law, fact) for law in without for fact in symmetries)
+    plane = {z: (2, 2) if z == X else (2, 1) for z in (X, x_q)}
+    assert has(drawn(random.Random(1), plane, []), RotationInvariant(X, x_q.T)) is None
+
+
+def test_laws_of_tokens():
+    shapes = {X: (2, 2), y: (2, 1), x_1: (2, 1), y_1: (1, 1), x_2: (2, 1), y_2: (1, 1)}
+    tokens, flipped = Tokens((X, y), (x_1, y_1), (x_2, y_2)), SignSymmetric(y, y_1, y_2)
+    for seed in range(5):
+        law = drawn(random.Random(seed), shapes, [tokens, flipped])
+        assert has(law, tokens)
+        assert has(law, flipped)
+        assert has(law, Independent((X,), (x_1,)))
+        moved = [outcome | {x_2: outcome[x_1], y_2: outcome[y_1]} for outcome in law]
+        assert not has(moved, tokens) or len({outcome[x_1] for outcome in law}) == 1
+        shifted = [outcome | {y_1: ((outcome[y_1][0][0] + 1,),)} for outcome in law]
+        assert not has(shifted, tokens)
+        assert not has(shifted, flipped)

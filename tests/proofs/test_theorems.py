@@ -16,15 +16,23 @@ from proofs.errors import LabelError, ProofError
 from proofs.instances import Undecided, instances
 from proofs.kernel import check, check_each
 from proofs.language import (
+    Expectation,
     Implication,
+    Independent,
     Invertible,
+    Law,
     Mean,
     Named,
     NamedMatrix,
     Normal,
+    Orthogonal,
     PositiveDefinite,
     PositiveSemidefinite,
+    RotationInvariant,
+    SignSymmetric,
+    Tokens,
     conjuncts,
+    equal,
     more_than,
     nodes,
     symbols_of,
@@ -36,8 +44,16 @@ from proofs.theorems.posterior import PRECISION
 from proofs.theorems.risk_under_shift import SHIFT, TEST, TRAINED
 from theory import Gaussian, Linear, LinearAttention, Setting, global_minimiser, in_context_loss
 from theory.notation import (
+    M_1,
+    M_2,
     NAMES,
+    S_1,
     TABLE,
+    W_1,
+    B_star,
+    Phi,
+    Q,
+    S,
     Sigma,
     Sigma_test,
     T,
@@ -46,6 +62,7 @@ from theory.notation import (
     X,
     X_test,
     X_tilde,
+    chi,
     d,
     eps,
     eps_q,
@@ -53,15 +70,24 @@ from theory.notation import (
     eps_test,
     n,
     n_test,
+    phi_q,
     r,
     sigma2,
     sigma2_test,
+    theta,
+    u_star,
     w,
     w_test,
     w_tilde,
+    x_1,
+    x_2,
     x_q,
     x_q_test,
     x_q_tilde,
+    y,
+    y_1,
+    y_2,
+    y_q,
     y_tilde,
 )
 
@@ -90,7 +116,17 @@ def laws_at_test(covariance, prior):
 
 
 GENERAL = laws(Sigma, W) | {PositiveDefinite(Sigma), SIGNAL}
-MINIMISERS = {"one-step-loss", "covariate-part", "even-part", "general-gaussian"}
+PARTS = {"one-step-loss", "covariate-part", "even-part", "best-step", "every-law"}
+MINIMISERS = PARTS | {"general-gaussian"}
+PROMPT_MEANS = {
+    equal(Sigma, Expectation(x_q * x_q.T, x_q)),
+    equal(M_2, Expectation(X.T * y * y.T * X, X, y)),
+    equal(M_1, Expectation(X.T * y * y_q * x_q.T, X, y, x_q, y_q)),
+    equal(M_2 * B_star * Sigma, M_1),
+}
+ANY_LAW = PROMPT_MEANS | {Law(X, y, x_q, y_q), Independent((X, y), (x_q,))}
+TOKENS = Tokens((X, y), (x_1, y_1), (x_2, y_2), (x_q, y_q))
+NETWORK = NamedMatrix("y", Phi * theta + eps)
 PAPER = MINIMISERS | {"ridge-correlation", "paper-step-size"}
 # label: assumptions, facts cited, theorems used
 PINNED = {
@@ -115,7 +151,58 @@ PINNED = {
     "one-step-loss": (GENERAL, {"isserlis"}, set()),
     "covariate-part": ({Normal(X, Identity(n), Sigma), Normal(x_q, Sigma), PositiveDefinite(Sigma)}, {"isserlis"}, set()),
     "even-part": (GENERAL - {Normal(eps_q, sigma2 * Identity(1))}, {"isserlis"}, {"covariate-part"}),
-    "general-gaussian": (GENERAL, {"isserlis"}, {"one-step-loss", "covariate-part", "even-part"}),
+    "best-step": (ANY_LAW, set(), set()),
+    "every-law": (ANY_LAW | {SignSymmetric(y, y_q)}, set(), {"best-step"}),
+    "reflected-covariates": (ANY_LAW | {SignSymmetric(X, x_q)}, set(), {"best-step"}),
+    "tokens": ({Law(X, y, x_q, y_q, x_1, y_1, x_2, y_2), TOKENS}, set(), set()),
+    "nonlinear-responses": (
+        {
+            Law(X, y, x_q, y_q, u_star, x_1, y_1, x_2, y_2),
+            TOKENS,
+            Independent((X, y, u_star), (x_q,)),
+            SignSymmetric(y, y_q, u_star, y_1, y_2),
+            RotationInvariant(X, x_q.T, u_star.T, x_1.T, x_2.T),
+            equal(UNIT, Expectation(x_q * x_q.T, x_q)),
+            more_than(load("nonlinear-responses").given[-1].args[0], 0),
+        },
+        set(),
+        {"best-step", "every-law"},
+    ),
+    "random-last-layer": (
+        {
+            Law(X, x_q, Phi, phi_q),
+            Independent((X, Phi), (x_q,)),
+            Normal(theta, S),
+            Normal(eps, NOISE),
+            Normal(eps_q, sigma2 * Identity(1)),
+            equal(Sigma, Expectation(x_q * x_q.T, x_q)),
+            equal(M_2, Expectation(X.T * NETWORK * NETWORK.T * X, X, Phi, theta, eps)),
+            equal(M_1, Expectation(X.T * NETWORK * (phi_q.T * theta + eps_q) * x_q.T, X, Phi, theta, eps, x_q, phi_q, eps_q)),
+            equal(M_2 * B_star * Sigma, M_1),
+        },
+        set(),
+        {"best-step", "every-law"},
+    ),
+    "random-first-layer": (
+        {Normal(X, Identity(n), UNIT), Normal(x_q, UNIT), Normal(W_1, S_1, UNIT), Law(chi), Orthogonal(Q)},
+        set(),
+        set(),
+    ),
+    "minimisers-beyond-gaussian": (
+        PROMPT_MEANS
+        | {
+            Law(X, y, x_q, y_q, x_1, y_1, x_2, y_2),
+            TOKENS,
+            Independent((X, y), (x_q,)),
+            SignSymmetric(y, y_q, y_1, y_2),
+            PositiveDefinite(Sigma),
+            PositiveDefinite(NamedMatrix("C", Expectation(x_1 * y_1 * y_1.T * x_1.T, x_1, y_1))),
+            Invertible(B_star),
+        },
+        set(),
+        {"best-step", "every-law", "tokens"},
+    ),
+    "general-gaussian": (GENERAL, {"isserlis"}, PARTS),
     "no-signal": (
         {
             Normal(X, Identity(n), Sigma),
