@@ -15,6 +15,7 @@ from numerics.config import TrainConfig
 from numerics.models import LinearSelfAttention
 from numerics.objective import ExactObjective, learned_step
 from numerics.samplers import PromptSampler
+from numerics.source import Source
 
 TRAINED, THEORY = "#1f6fb4", "#c2410c"
 
@@ -22,7 +23,7 @@ TRAINED, THEORY = "#1f6fb4", "#c2410c"
 def draw(
     config: TrainConfig, objective: ExactObjective, rows: Sequence[Sequence[float]], model: LinearSelfAttention, end: str | None
 ) -> dict[str, bytes]:
-    """loss, step and predictions."""
+    """loss, step, predictions and function."""
     title = f"d = {config.dimension}, n = {config.context}, σ² = {config.noise}"
     if config.covariates != "isotropic" or config.response != "isotropic":
         title += f", covariates: {_short(config.covariates)}, response: {_short(config.response)}"
@@ -30,6 +31,7 @@ def draw(
         "loss": _loss(title, objective, rows, end, sampled=not config.exact),
         "step": _step(title, objective, model),
         "predictions": _predictions(title, config, objective, model),
+        "function": _function(title, config, objective, model),
     }
 
 
@@ -37,7 +39,8 @@ def _short(text: str) -> str:
     return text if len(text) <= 24 else text[:21] + "…"
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """A figure as the bytes of its file."""
     FigureCanvasAgg(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150)
@@ -65,7 +68,7 @@ def _loss(title: str, objective: ExactObjective, rows: Sequence[Sequence[float]]
     for axes in (left, right):
         axes.grid(alpha=0.3, which="both", linewidth=0.5)
     figure.suptitle(f"Training one layer of linear self-attention, {title}")
-    return _png(figure)
+    return png(figure)
 
 
 def _step(title: str, objective: ExactObjective, model: LinearSelfAttention) -> bytes:
@@ -97,7 +100,7 @@ def _step(title: str, objective: ExactObjective, model: LinearSelfAttention) -> 
         figure.colorbar(image, ax=ax, shrink=0.8)
     relative = float(difference.norm()) / objective.step_scale
     figure.suptitle(f"The step that was learned, {title}: relative error {relative:.2e}")
-    return _png(figure)
+    return png(figure)
 
 
 def _predictions(title: str, config: TrainConfig, objective: ExactObjective, model: LinearSelfAttention, prompts: int = 2000) -> bytes:
@@ -121,8 +124,37 @@ def _predictions(title: str, config: TrainConfig, objective: ExactObjective, mod
         ax.set(xlabel=label, ylabel="prediction of the trained layer")
         ax.grid(alpha=0.3, linewidth=0.5)
         ax.legend(loc="upper left")
-    spread = float((predicted - one_step).square().mean() / one_step.square().mean())
-    left.set_title(f"mean square difference / mean square = {spread:.1e}")
+    spread = float((predicted - one_step).square().mean() / target.square().mean())
+    left.set_title(f"mean square difference / E y² = {spread:.1e}")
     right.set_title(f"mean square error = {float((predicted - target).square().mean()):.4g} (L* = {objective.minimum:.4g})")
     figure.suptitle(f"{prompts} fresh prompts, {title}")
-    return _png(figure)
+    return png(figure)
+
+
+def _function(title: str, config: TrainConfig, objective: ExactObjective, model: LinearSelfAttention, panels: int = 3) -> bytes:
+    """ŷ at queries along the first coordinate axis, given one fresh context each, with the function of that prompt."""
+    setting, d, n = config.setting, config.dimension, config.context
+    source = Source(dtype=torch.float64, device=torch.device("cpu"), generator=Generator().manual_seed(config.seed + 4))
+    place = 3 * float(objective.covariance[0, 0]) ** 0.5 * torch.linspace(-1, 1, 121, dtype=torch.float64)
+    queries = torch.zeros(len(place), d, dtype=torch.float64)
+    queries[:, 0] = place
+    x = setting.covariates.draw(source, panels, n)
+    f = setting.response.draw(source, torch.cat([x, queries.expand(panels, -1, -1)], dim=1))
+    y = f[:, :n] + float(setting.noise_variance) ** 0.5 * source.normal(panels, n)
+    figure = Figure(figsize=(12.5, 4.2), layout="constrained")
+    parameter = next(model.parameters())
+    for k, ax in enumerate(figure.subplots(1, panels)):
+        context = torch.cat([x[k], y[k, :, None]], dim=1)
+        asked = torch.cat([queries, torch.zeros(len(place), 1, dtype=torch.float64)], dim=1)
+        with torch.no_grad():
+            tokens = torch.cat([context.expand(len(place), -1, -1), asked[:, None]], dim=1)
+            learned = model(tokens.to(parameter)).cpu().double()
+        ax.plot(place, f[k, n:], color="0.35", linewidth=1.2, label="f of this prompt")
+        ax.plot(place, learned, color=TRAINED, linewidth=4, alpha=0.5, label="trained layer")
+        ax.plot(place, queries @ objective.step.mT @ (y[k] @ x[k]), color=THEORY, linewidth=1.2, linestyle="--", label="one step (theory)")
+        ax.scatter(x[k, :, 0], y[k], s=12, color="0.6", linewidths=0, label="context, on this axis")
+        ax.set(xlabel="t, query x = t e₁", ylabel="response", xlim=(float(place[0]), float(place[-1])))
+        ax.grid(alpha=0.3, linewidth=0.5)
+    ax.legend(fontsize=8)
+    figure.suptitle(f"What the layer has learned, three fresh contexts, {title}")
+    return png(figure)

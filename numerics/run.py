@@ -57,7 +57,7 @@ def train(config: TrainConfig, folder: RunFolder, *, progress: Callable[[int, fl
     progress is called with the step and the relative excess loss. Raises TrainingError where the loss stops being finite.
     """
     torch.set_num_threads(config.threads)
-    trainer = _Trainer(config, folder)
+    trainer = Trainer(config, folder)
     trainer.run(progress)
     v, M = (t.detach().cpu().double() for t in (trainer.model.value_vector(), trainer.model.key_query()))
     result = judge(config, trainer.objective, v, M, steps=trainer.step, seconds=trainer.seconds)
@@ -69,7 +69,7 @@ def train(config: TrainConfig, folder: RunFolder, *, progress: Callable[[int, fl
     return result
 
 
-class _Trainer:
+class Trainer:
     """The state of a run; its checkpoint holds all that the rest of the run depends on."""
 
     def __init__(self, config: TrainConfig, folder: RunFolder) -> None:
@@ -158,6 +158,7 @@ class _Trainer:
         return torch.as_tensor(excess) / LIFT + self.objective.minimum
 
     def run(self, progress: Callable[[int, float], None]) -> None:
+        """Trains to the end, telling `progress` the step and the relative excess loss."""
         config = self.config
         exact = config.exact
         advance = self._exact_step if exact else self._sampled_step

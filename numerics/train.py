@@ -37,7 +37,7 @@ def _options(command: click.Command) -> click.Command:
     return command
 
 
-class _OneLineErrors(click.Command):
+class OneLineErrors(click.Command):
     """A command whose usage errors are one line, as all its other errors are."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -50,7 +50,7 @@ class _OneLineErrors(click.Command):
             sys.exit(130)
 
 
-@click.command(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--out", type=click.Path(path_type=Path), help="folder of the run [default: a new one in runs/]")
 @click.option("--resume", is_flag=True, help="continue the run in --out after a kill, to the same result")
 def main(out: Path | None, resume: bool, **values: Any) -> None:

@@ -1,13 +1,14 @@
 """Normal forms over ℚ: what it means for two sides to be the same polynomial in matrices.
 
 A scalar is a polynomial (a dict from monomials to rationals) whose atoms are symbols, closed words, reciprocals and means. A *word* is a
-product of letters, +k for the k-th matrix and −k for its transpose; a *closed word* is the trace of one, the same under rotation and
-transposition, and cut into scalars wherever it passes through an index of size 1. A matrix is a dict from words to polynomials. Two
-expressions with the same normal form agree for every size and all matrices, because each rewriting below is an identity; nothing is
-claimed of two that differ (they may still agree, say for d ≤ 3).
+product of letters, +k for the k-th matrix (which may be the mean of a word) and −k for its transpose; a *closed word* is the trace of one,
+the same under rotation and transposition, and cut into scalars wherever it passes through an index of size 1. A matrix is a dict from
+words to polynomials. Two expressions with the same normal form agree for every size and all matrices, because each rewriting below is an
+identity; nothing is claimed of two that differ (they may still agree, say for d ≤ 3).
 
-Used on the way, and to be licensed by the caller's facts: Kᵀ = K for covariances; K K⁻¹ = I for each matrix inverted (`inverted`); r ·
-(1/r) = 1 for each scalar divided by (`divisors`). This module shares no code with `theory`, whose formulas it judges.
+Used on the way, and to be licensed by the caller's facts: Kᵀ = K for covariances; QᵀQ = I for orthogonal Q; K K⁻¹ = I for each matrix
+inverted (`inverted`); r · (1/r) = 1 for each scalar divided by (`divisors`). This module shares no code with `theory`, whose formulas it
+judges.
 """
 
 from __future__ import annotations

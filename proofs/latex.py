@@ -40,6 +40,7 @@ _SIGNS = {
     "or": r"\text{ or }",
     "is invertible": r"\text{ is invertible}",
     "is orthogonal": r"\text{ is orthogonal}",
+    "has any law": r"\text{ has any law}",
     "have any joint law": r"\text{ have any joint law}",
     "are independent": r"\text{ are independent}",
     "→": r"\to",

@@ -28,6 +28,7 @@ _SIGNS = {
     "is invertible": " is invertible",
     "is orthogonal": " is orthogonal",
     "has independent rows": " has independent rows ∼ ",
+    "has any law": " has any law",
     "have any joint law": " have any joint law",
     "are independent": " are independent",
     "keeps the law": " keeps the joint law",
@@ -146,7 +147,7 @@ class Page:
             for fact in theorem.given:
                 yield from self._formula(self.writer.form(fact), 2)
             if self.names.gaussian and len(self.names.random) > 1:
-                yield "  each Gaussian vector and matrix is independent of all else that is random"
+                yield from self._wrapped("each Gaussian vector and matrix is independent of all else that is random", 2)
         yield from self._heading("Claim")
         yield from self._statement(theorem.claim, 2)
         for remark in theorem.remarks:

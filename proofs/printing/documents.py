@@ -14,7 +14,7 @@ from sympy import MatrixSymbol, Symbol
 
 from proofs.errors import ProofError
 from proofs.kernel import Step, Theorem
-from proofs.language import All, Implication, Named, NamedMatrix, nodes
+from proofs.language import LAWS, All, Implication, Named, NamedMatrix, nodes
 from proofs.latex import ABBREVIATIONS, LatexScript, display, inline, rows
 from proofs.printing.formula import Writer
 from proofs.printing.lines import RELATION, width
@@ -60,7 +60,7 @@ def documents(verdicts: Sequence[Verdict], *, article: bool) -> dict[str, str]:
 
 
 def _in_words(formula: str) -> str:
-    """A formula with its words outside the mathematics."""
+    """A formula with its words outside the mathematics, where a line can end."""
     return re.sub(r"\\text\{([^}]*)\}", r"$\1$", formula).replace("$$", "")
 
 
@@ -124,8 +124,9 @@ class _Page:
     # formulas
 
     def math(self, expr: Any) -> str:
-        """A formula in a line of text, where it can end between its words."""
-        return _in_words(f"${inline(self.writer.form(expr))}$")
+        """A formula in a line of text."""
+        formula = f"${inline(self.writer.form(expr))}$"
+        return _in_words(formula) if isinstance(expr, LAWS) else formula
 
     def statement(self, expr: Any, room: float, end: str) -> str:
         """A statement as text: a list for a conjunction, if … then … for an implication, and a display for the rest."""

@@ -303,7 +303,7 @@ class Writer:
         return Form((*form.pieces, self.script.sign("is orthogonal")), RELATED, form.height)
 
     def _law(self, expr: Any) -> Form:
-        return self._said_of([self._group(expr.args)], "have any joint law")
+        return self._said_of([self._group(expr.args)], "have any joint law" if len(expr.args) > 1 else "has any law")
 
     def _independent(self, expr: Any) -> Form:
         first, second = map(self._group, expr.args)

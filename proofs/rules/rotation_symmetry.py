@@ -53,9 +53,10 @@ def _check_group(algebra: Algebra, rotated: list[Any], variables: set[Any]) -> N
         bool(symbols) and symbols <= variables and len(symbols) == len(rotated), "only matrices that the mean averages over can be rotated."
     )
     for z in rotated:
-        covariances = algebra.covariances(_symbol(z))
-        turned = covariances[not isinstance(z, Transpose) :][:1]
-        need(all(algebra.matrix(m).keys() <= {()} for m in turned), f"the law of {_symbol(z)} is not known to be invariant.")
+        if _symbol(z) in algebra.laws:
+            rows, columns = algebra.covariances(_symbol(z))
+            turned = algebra.matrix(rows if isinstance(z, Transpose) else columns)
+            need(turned.keys() <= {()}, f"the law of {_symbol(z)} is not known to be invariant.")
     for block in {algebra.blocks[z] for z in variables if z in algebra.blocks}:
         own = {z for z in rotated if _symbol(z) in block}
         averaged = set(block) & variables

@@ -1,10 +1,10 @@
 """A scalar inequality read off the signs of its parts.
 
-A sum of nonnegative terms is nonnegative, and positive if one of them is; a product of positive factors is positive; an even power, the
-trace of a semidefinite matrix and the mean of something nonnegative are nonnegative; symbols, assumptions and premises say the rest
-(`Algebra.positive`, `nonnegative`, `nonzero`). The argument is an expression e whose sign is read so, and a − b = e must hold in normal
-form, modulo known equations as in `matrix_identity`; the conclusion is a > b, a ≥ b or a ≠ b. A definite matrix of size at least one is
-not 0: that is K ≠ 0, with no argument.
+A sum of nonnegative terms is nonnegative, and positive if one of them is; n − 1 ≥ 0 for n = 1, 2, …; a product of positive factors is
+positive; an even power, the trace of a semidefinite matrix and the mean of something nonnegative are nonnegative; symbols, assumptions
+and premises say the rest (`Algebra.positive`, `nonnegative`, `nonzero`). The argument is an expression e whose sign is read so, and a − b
+= e must hold in normal form, modulo known equations as in `matrix_identity`; the conclusion is a > b, a ≥ b or a ≠ b. A definite matrix
+of size at least one is not 0: that is K ≠ 0, with no argument.
 """
 
 from __future__ import annotations

@@ -3,10 +3,9 @@
 Moments. For each pair below, 2²⁰ independent draws of a function f and two covariates x, x', in 64 batches; the mean of each monomial is
 compared with theory's moment by t with 63 degrees of freedom, refused at |t| > 8 (3.4e-11 under normality). A skewness γ of a single draw
 enlarges that by about exp(γ |t|³ / (3 √N)) (moderate deviations of Student's t), a factor of at most 150 for γ ≤ 30, which is asserted. So
-the false-alarm rate is 5e-9 a comparison, and 5e-6 for the thousand or so of this file. Seeds are fixed; the rate is what choosing them anew
-would cost. Not judged here: E f⁴, E f²f'² of polynomials of degree ≥ 2, and all but E f f' x x'ᵀ and E f² at degree 3: skewness above 30,
-so that 2²⁰ draws say too little about them. Student covariates are given 33 degrees of freedom, so that every estimator has
-a variance.
+the false-alarm rate is 5e-9 a comparison, and 5e-6 for the thousand or so of this file. Seeds are fixed; the rate is what choosing them
+anew would cost. Not judged here: E f⁴ and E f²f'² of polynomials of degree ≥ 2, and E f² x xᵀ, E f f' x x'ᵀ at degree 3, with a skewness above 30:
+2²⁰ draws say too little about them. Student covariates are given 33 degrees of freedom, so that every estimator has a variance.
 
 Training. L-BFGS on the exact loss, deterministic: ‖B − B*‖ ≤ 1e-4 ‖B*‖ and relative excess ≤ 1e-10. The settings are derandomised.
 """
@@ -31,6 +30,7 @@ from numerics.folder import RunFolder
 from numerics.laws import covariate_entries, response_entries
 from numerics.source import Source
 
+torch.set_num_threads(1)
 Z_LIMIT, BATCHES, SIZE, SKEWNESS = 8.0, 64, 1 << 14, 30.0
 
 COVARIATES = {

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from proofs.language import GradientAt, Mean, Named, NamedMatrix, Predictor, Rank
+from proofs.language import Expectation, GradientAt, Mean, Named, NamedMatrix, Predictor, Rank
 
-SIZES = {"n": 3, "d": 2, "n_t": 4}
+SIZES = {"n": 3, "d": 2, "n_t": 4, "k": 4, "m": 5}
 
 
 def size(expr: Any) -> int:
@@ -41,7 +41,7 @@ def value(expr: Any) -> Any:
         return np.zeros(tuple(map(size, expr.shape)))
     if isinstance(expr, Predictor):
         return 2.3
-    if isinstance(expr, Mean):
+    if isinstance(expr, Mean | Expectation):
         return 1.7 * value(expr.args[0])
     if isinstance(expr, GradientAt):
         return value(expr.args[2]) + 1
@@ -101,7 +101,7 @@ class Reader:
             text = text.strip()
             mean = re.match(r"E(_\{[^}]*\}|_.)?(?=\[)", text)
             name = next((name for name in self.known if text.startswith(name)), None)
-            word = re.match(r"tr(?=\()|rank(?=\()|∇ℓ(?=\()|f(?=\()|I_[nd]|I_\{n_t\}", text)
+            word = re.match(r"tr(?=\()|rank(?=\()|∇ℓ(?=\()|[fg](?=\()|I_[nd]|I_\{n_t\}", text)
             sign = self._SIGNS.match(text)
             if mean:
                 found.append(("mean", None))
@@ -160,7 +160,7 @@ class Reader:
     def _word(self, word: str) -> Any:
         if word.startswith("I_"):
             return np.eye(SIZES[word[2:].strip("{}")])
-        if word == "f":
+        if word in ("f", "g"):
             self._arguments()
             return 2.3
         inner = self._bracket("(", ")")

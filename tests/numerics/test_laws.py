@@ -303,5 +303,3 @@ def test_both_forms_are_the_same_prompts_and_repeat(response, covariates, dtype)
     again = sampler()
     again.source.generator.set_state(state)
     assert all(torch.equal(a, b) for a, b in zip(again.moments(40), expected, strict=True))
-
-

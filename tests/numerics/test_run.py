@@ -21,7 +21,7 @@ from numerics.train import main
 from theory import global_minimiser
 
 KEYS = {"verdict", "stationary_point", "loss_theory", "loss_trained", "relative_excess", "step_relative_error", "seconds"}
-FIGURES = {"loss.png", "step.png", "predictions.png"}
+FIGURES = {"loss.png", "step.png", "predictions.png", "function.png"}
 NAMES = {"global minimum", "zero predictor", "one direction", "mixed direction"}
 
 

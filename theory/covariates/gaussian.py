@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, Identity
+from sympy import Expr, Identity, S
 
 from theory.covariates.elliptical import Bound, Elliptical, chi_power, gaussian_exponential_mean, z
-from theory.covariates.law import Term
+from theory.covariates.law import CovariateLaw, Term
+from theory.covariates.mixture import centred_mixture
 from theory.errors import SettingError
 from theory.exact import covariance_matrix, dimension_size
 from theory.means import NormalMean
@@ -51,6 +52,9 @@ class Gaussian(Elliptical):
 
     def exponential_mean(self, term: Term) -> Expr:
         return gaussian_exponential_mean(term, self.dimension)
+
+    def as_mixture(self) -> CovariateLaw | None:
+        return centred_mixture([(S.One, self.covariance)])
 
     def draw(self, source: Any, *shape: int) -> Any:
         return source.mixed(source.normal(*shape, int(self.dimension)), self.covariance)

@@ -86,20 +86,39 @@ class IsotropicLaw(CovariateLaw):
         """E h(r, s, u) for two independent x̃, in the metric I."""
 
     def mean(self, expr: Any, metric: Any) -> Expr:
-        return self.pair_mean(self._whitened(expr, metric))
+        scale, other = self._scale(metric)
+        return other.mean(expr, metric) if other else self.pair_mean(_scaled(expr, scale))
 
     def weighted(self, expr: Any, metric: Any) -> Any:
-        return self._multiple(self._whitened(expr, metric) * r**2)
+        scale, other = self._scale(metric)
+        return other.weighted(expr, metric) if other else self._multiple(_scaled(expr, scale) * r**2)
 
     def cross(self, expr: Any, metric: Any) -> Any:
-        return self._multiple(self._whitened(expr, metric) * r * s * u)
+        scale, other = self._scale(metric)
+        return other.cross(expr, metric) if other else self._multiple(_scaled(expr, scale) * r * s * u)
+
+    def as_mixture(self) -> CovariateLaw | None:
+        """The same law as a mixture of Gaussians with explicit covariances, of which means in any metric are known; None if it is none."""
+        return None
+
+    def _scale(self, metric: Any) -> tuple[Any, CovariateLaw | None]:
+        """ω², or the law as a mixture where W is no multiple of Σ⁻¹."""
+        try:
+            return isotropy(self, metric), None
+        except UndefinedMoment:
+            other = self.as_mixture()
+            if other is None:
+                raise
+            return None, other
 
     def _multiple(self, expr: Any) -> Any:
         return MatMul(self.pair_mean(expr) / self.dimension, self.second_moment)
 
-    def _whitened(self, expr: Any, metric: Any) -> Any:
-        root = sqrt(isotropy(self, metric))
-        return sympify(expr).subs({r: root * r, s: root * s}, simultaneous=True)
+
+def _scaled(expr: Any, scale: Any) -> Any:
+    """A function of the norms in the metric Σ⁻¹ for one in the metric ω²Σ⁻¹."""
+    root = sqrt(scale)
+    return sympify(expr).subs({r: root * r, s: root * s}, simultaneous=True)
 
 
 def isotropy(law: CovariateLaw, covariance: Any) -> Any:

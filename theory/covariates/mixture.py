@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from sympy import Dummy, Expr, ImmutableMatrix, Integer, MatMul, MatrixSymbol, Rational, S, det, exp, sqrt
+from sympy import Dummy, Expr, ImmutableMatrix, Integer, MatMul, MatrixSymbol, Rational, S, det, exp, sqrt, sympify
 
 from theory.bilinear import BilinearForm
 from theory.covariates.law import CovariateLaw, Term, terms
@@ -145,3 +145,13 @@ class GaussianMixture(CovariateLaw):
         centre = spread * precision * mean
         energy = (mean.T * precision * mean - centre.T * (precision + H) * centre)[0, 0] / 2
         return sqrt(det(precision) / det(precision + H)) * exp(-energy) * tilted(centre, spread, d)
+
+
+def centred_mixture(scales: Any) -> GaussianMixture | None:
+    """The mixture of N(0, K) with the given pairs (probability, K); None where a K is not explicit."""
+    explicit = [
+        (p, ImmutableMatrix.zeros(int(K.shape[0]), 1), K.as_explicit() if hasattr(K, "as_explicit") else K)
+        for p, K in scales
+        if not K.has(MatrixSymbol) and all(sympify(size).is_Integer for size in K.shape)
+    ]
+    return GaussianMixture(explicit) if len(explicit) == len(scales) else None

@@ -8,7 +8,8 @@ from typing import Any
 from sympy import Expr, Integer, S, exp, sqrt, sympify
 
 from theory.covariates.elliptical import Bound, StretchedGaussian, chi_power, gaussian_exponential_mean, z
-from theory.covariates.law import Term
+from theory.covariates.law import CovariateLaw, Term
+from theory.covariates.mixture import centred_mixture
 from theory.errors import SettingError
 from theory.exact import exact_scalar
 from theory.means import NormalMean
@@ -51,6 +52,9 @@ class ScaleMixture(StretchedGaussian):
             for q, w in self.scales:
                 total += p * q * gaussian_exponential_mean(term, self.dimension, (1 / v, 1 / w))
         return total
+
+    def as_mixture(self) -> CovariateLaw | None:
+        return centred_mixture([(p, v * self.covariance) for p, v in self.scales])
 
     def stretch(self, source: Any, white: Any) -> Any:
         return source.choice([float(p) for p, _ in self.scales], [float(v) ** 0.5 for _, v in self.scales], *white.shape[:-1], 1)

@@ -7,7 +7,7 @@ in whitened coordinates and t one coordinate of a whitened covariate, everything
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import factorial
 from typing import Any
 
@@ -126,6 +126,12 @@ class SingleIndex(KernelFamily):
         return S.Zero if self.random_sign else self._single_mean(self.activation)
 
     def moments(self, law: CovariateLaw) -> ResponseMoments:
+        found = self._moments(law)
+        if law.reflected and self.activation.subs(t, -t) == self.activation:  # E f(x) x = 0 given f
+            found = replace(found, cross=MatMul(S.Zero, law.second_moment))
+        return found
+
+    def _moments(self, law: CovariateLaw) -> ResponseMoments:
         linear = _piecewise_linear(self.activation)
         if linear is not None:
             return self._piecewise_linear_moments(law, *linear)

@@ -17,6 +17,9 @@ RULE = "sign"
         (at_least(p**2 + 1, 1), p**2),
         (more_than(p**2 + n, 0), p**2 + n),
         (different(n + d, 0), n + d),
+        (at_least(n - 1, 0), n - 1),
+        (at_least(n * (n - 1) * s, 0), n * (n - 1) * s),
+        (more_than(n + 2 * d - 2, 0), n + 2 * d - 2),
     ],
 )
 def test_signs(relation, value):
@@ -30,7 +33,10 @@ def test_signs(relation, value):
         (more_than(s, 0), s),
         (at_least(p, 0), p),
         (at_least(-s, 0), -s),
-        (at_least(n - 1, 0), n - 1),
+        (more_than(n - 1, 0), n - 1),
+        (at_least(n - 2, 0), n - 2),
+        (at_least(s - 1, 0), s - 1),
+        (at_least(1 - n, 0), 1 - n),
         (more_than(p**2, 0), p**2),
         (at_least(p * q, 0), p * q),
         (at_least(p**3, 0), p**3),
