@@ -133,8 +133,8 @@ def _curve(build: Callable[..., TrainConfig]) -> dict[str, tuple[list[float], li
 @click.option("--context", default=20, show_default=True, help="n where it does not vary")
 @click.option("--noise", default="1/4", show_default=True, help="σ² where it does not vary")
 @click.option("--seeds", type=click.IntRange(min(STUDENT), max(STUDENT)), default=4, show_default=True, help="layers trained at each point")
-@click.option("--steps", default=500, show_default=True, help="optimiser steps of each")
-@click.option("--batch", default=1024, show_default=True, help="prompts a step")
+@click.option("--steps", default=400, show_default=True, help="optimiser steps of each")
+@click.option("--batch", default=512, show_default=True, help="prompts a step")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/step-sizes"), show_default=True, help="folder; continues in it")
 def main(out: Path, seeds: int, **fixed: object) -> None:
     """Trains layers at several n, d and σ² and draws the step size they find over theory's curve: OUT/step_sizes.png and .csv.

@@ -2,10 +2,11 @@
 
 Moments. For each pair below, 2²⁰ independent draws of a function f and two covariates x, x', in 64 batches; the mean of each monomial is
 compared with theory's moment by t with 63 degrees of freedom, refused at |t| > 8 (3.4e-11 under normality). A skewness γ of a single draw
-enlarges that by about exp(γ |t|³ / (3 √N)) (moderate deviations of Student's t), a factor of at most 150 for γ ≤ 30, which is asserted. So
-the false-alarm rate is 5e-9 a comparison, and 5e-6 for the thousand or so of this file. Seeds are fixed; the rate is what choosing them
-anew would cost. Not judged here: E f⁴ and E f²f'² of polynomials of degree ≥ 2, and E f² x xᵀ, E f f' x x'ᵀ at degree 3, with a skewness above 30:
-2²⁰ draws say too little about them. Student covariates are given 33 degrees of freedom, so that every estimator has a variance.
+enlarges that by about exp(γ |t|³ / (3 √N)) (moderate deviations of Student's t), a factor of at most 800 for γ ≤ 40: 3e-8 a comparison, and
+below 1e-5 for the few hundred with such a γ together with the rest. Seeds are fixed; the rate is what choosing them anew would cost.
+Monomials with γ > 40, as measured, are not judged: those are E f⁴, E f²f'² of unbounded f, E f² x xᵀ and E f f' x x'ᵀ for polynomials of
+degree ≥ 2 and heavy tails. Which are judged at least is a list. Each family meets covariates on a sphere for that reason, and Student ones
+have 33 degrees of freedom, so that every estimator has a variance. E erf⁴ takes half a minute and is left out.
 
 Training. L-BFGS on the exact loss, deterministic: ‖B − B*‖ ≤ 1e-4 ‖B*‖ and relative excess ≤ 1e-10. The settings are derandomised.
 """
@@ -20,6 +21,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
+from sympy import Matrix
 from torch import Generator
 
 import numerics.run as run
@@ -31,7 +33,7 @@ from numerics.laws import covariate_entries, response_entries
 from numerics.source import Source
 
 torch.set_num_threads(1)
-Z_LIMIT, BATCHES, SIZE, SKEWNESS = 8.0, 64, 1 << 14, 30.0
+Z_LIMIT, BATCHES, SIZE, SKEWNESS = 8.0, 64, 1 << 14, 40.0
 
 COVARIATES = {
     "gaussian": "gaussian:2,1/2;1/2,1",
@@ -66,22 +68,22 @@ RESPONSES = {
 SAME = {"kurtosis": "given-kurtosis", "mixture": "gaussian-mixture", "network": "relu-network"}
 PAIRS = [
     *(("linear", law) for law in COVARIATES),
-    *((family, "isotropic") for family in RESPONSES if family != "linear"),
-    ("linear:task=laplace", "sphere"),
+    *((family, "sphere:1,1") for family in RESPONSES if family not in ("linear", "erf")),
+    ("erf", "isotropic"),
+    ("linear:task=laplace", "uniform"),
     ("relu", "laplace"),
-    ("sin", "uniform"),
-    ("sin", "student-t:33"),
-    ("cos", "rademacher"),
-    ("rbf", "sphere"),
+    ("cos", "rademacher:mixing=isotropic"),
     ("rbf", "gaussian-mixture"),
     ("relu-network", "scale-mixture"),
-    ("hermite", "given-kurtosis:5/2"),
+    ("polynomial-kernel", "isotropic"),
+    ("abs", "given-kurtosis"),
 ]
-POLYNOMIALS = {"hermite", "polynomial", "random-polynomial"}
-NOT_JUDGED = {
-    **{family: {"fourth", "pair"} for family in POLYNOMIALS},
-    "monomial": {"fourth", "pair", "weighted", "cross"},
-}
+LEFT_OUT = {"erf": {"fourth"}}
+ALWAYS = {"covariance", "mean", "second"}
+"""Judged for every pair; `MOSTLY` for those whose f is bounded or grows no faster than linearly, on a sphere."""
+MOSTLY = {"covariance", "fourth of x", "mean", "second", "fourth", "pair", "weighted", "cross"}
+TAME = {"linear", "relu", "leaky-relu", "sign", "sin", "cos", "abs", "single-index", "rbf", "polynomial-kernel"}
+UNTAMED = {("monomial", "second")}
 
 
 def config(response, covariates, dimension=2, **options):
@@ -99,24 +101,20 @@ def test_every_law_has_its_turn():
         assert not lacking, f"no draws of {', '.join(sorted(lacking))} are held against theory; give each a line in this file"
 
 
-def expected(setting):
-    """Theory's moments, flattened, by name."""
+def isserlis(K, a, b, c, e):
+    return K[a, b] * K[c, e] + K[a, c] * K[b, e] + K[a, e] * K[b, c]
+
+
+def expected(setting, name):
+    """Theory's moment, flattened."""
     moments, f = setting.moments, setting.response_moments
-    d = int(setting.dimension)
-    terms = [(number(weight), to_tensor(matrix.as_explicit())) for weight, matrix in moments.fourth]
-    tensor = [
-        sum(w * (K[a, b] * K[c, e] + K[a, c] * K[b, e] + K[a, e] * K[b, c]) for w, K in terms)
-        for a, b, c, e in combinations_with_replacement(range(d), 4)
-    ]
-    values = {
-        "covariance": to_tensor(moments.Sigma.as_explicit()).flatten(),
-        "fourth of x": torch.stack(tensor),
-        "weighted": to_tensor(f.weighted.as_explicit()).flatten(),
-        "cross": to_tensor(f.cross.as_explicit()).flatten(),
-    }
-    for name in ("mean", "second", "fourth", "pair"):
-        values[name] = torch.tensor([number(getattr(f, name))], dtype=torch.float64)
-    return values
+    if name == "covariance":
+        return to_tensor(moments.Sigma.as_explicit()).flatten()
+    if name == "fourth of x":
+        terms = [(number(weight), to_tensor(K.as_explicit())) for weight, K in moments.fourth]
+        return sum(w * torch.stack([isserlis(K, *place) for place in combinations_with_replacement(range(len(K)), 4)]) for w, K in terms)
+    value = getattr(f, name)
+    return to_tensor(value.as_explicit()).flatten() if name in ("weighted", "cross") else to_tensor(Matrix([value]))[:, 0]
 
 
 def draws(setting, source, size):
@@ -162,26 +160,24 @@ def largest_deviation(means, value):
     return float(torch.where(off < 1e-9 * (1 + value.abs()), 0.0, off / error.clamp(min=1e-300)).max())
 
 
-def judged(response):
-    return [name for name in ("covariance", "fourth of x", "mean", "second", "fourth", "pair", "weighted", "cross")
-            if name not in NOT_JUDGED.get(response, set())]  # fmt: skip
-
-
 @pytest.mark.parametrize(("response", "covariates"), PAIRS)
 def test_moments(response, covariates):
     means, skewness = batch_means(response, covariates)
-    values = expected(config(response, covariates).setting)
-    for name in judged(response):
-        assert skewness[name] < SKEWNESS, (name, skewness[name])
-        assert largest_deviation(means[name], values[name]) < Z_LIMIT, name
+    setting = config(response, covariates).setting
+    judged = {name for name in means if skewness[name] <= SKEWNESS} - LEFT_OUT.get(response, set())
+    wanted = MOSTLY if response in TAME and covariates.startswith("sphere") else ALWAYS
+    assert wanted - judged <= {name for family, name in UNTAMED if family == response}
+    for name in judged:
+        assert largest_deviation(means[name], expected(setting, name)) < Z_LIMIT, name
 
 
-@pytest.mark.parametrize(("response", "covariates"), [("linear", "student-t"), ("relu", "laplace"), ("sin", "uniform")])
-@pytest.mark.parametrize("name", ["covariance", "fourth of x", "second", "fourth", "pair", "weighted", "cross"])
+@pytest.mark.parametrize(("response", "covariates"), [("linear", "sphere"), ("relu", "sphere:1,1"), ("rbf", "sphere:1,1")])
+@pytest.mark.parametrize("name", sorted(MOSTLY - {"mean"}))
 def test_a_wrong_moment_is_noticed(response, covariates, name):
     """Off by a tenth."""
     means, _ = batch_means(response, covariates)
-    value = expected(config(response, covariates).setting)[name]
+    value = expected(config(response, covariates).setting, name)
+    assert largest_deviation(means[name], value) < Z_LIMIT
     for factor in (0.9, 1.1):
         assert largest_deviation(means[name], factor * value) > Z_LIMIT
 
@@ -205,7 +201,7 @@ FAMILIES = ["linear", "linear:covariance=1,1/2;1/2,3", "linear:task=rademacher",
 
 
 @settings(
-    max_examples=24, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=20, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
 )
 @given(
     response=st.sampled_from(FAMILIES),
@@ -225,10 +221,8 @@ def test_exact_training_ends_at_theorys_minimum(response, covariates, context, n
     assert result.relative_excess <= 1e-10
 
 
-@pytest.mark.parametrize(
-    ("response", "covariates"), [("relu", "laplace"), ("sin", "student-t"), ("linear:task=rademacher", "sphere"), ("cos", "isotropic")]
-)
+@pytest.mark.parametrize(("response", "covariates"), [("relu", "laplace"), ("sin", "student-t:9"), ("linear:task=rademacher", "sphere")])
 def test_training_on_prompts_ends_at_theorys_minimum(response, covariates):
     """Fixed seeds, so repeatable on one machine; the verdict's one chance event is the test of the loss on fresh prompts (1.5e-8)."""
-    result = trained(config(response, covariates, context=6, noise="1/4", steps=1500, batch=1024, objective="sampled"))
+    result = trained(config(response, covariates, context=6, noise="1/4", steps=1500, batch=512, objective="sampled"))
     assert result.verdict == "agrees", (result.reason, result.relative_excess, result.step_relative_error)

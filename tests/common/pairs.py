@@ -71,7 +71,7 @@ ACTIVATIONS: dict[str, Any] = {
     "sin": sin(t),
     "cos": cos(t),
     "erf": erf(t),
-    "t tanh": t * tanh(t),
+    "t + tanh": t + tanh(t),
 }
 
 FAMILIES: dict[str, Callable[[Any], ResponseFamily]] = {
@@ -79,7 +79,7 @@ FAMILIES: dict[str, Callable[[Any], ResponseFamily]] = {
     "linear laplace": lambda d: Linear.of(Laplace.isotropic(d)),
     "linear sphere": lambda d: Linear.of(Sphere(identity(d))),
     **{
-        name: lambda d, phi=phi: SingleIndex.isotropic(phi, d, growth=(1, 1) if phi == t * tanh(t) else None)
+        name: lambda d, phi=phi: SingleIndex.isotropic(phi, d, growth=(2, 1) if phi == t + tanh(t) else None)
         for name, phi in ACTIVATIONS.items()
     },
     "relu network": lambda d: ReLUNetwork.isotropic(d, 4),

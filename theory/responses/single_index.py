@@ -135,7 +135,7 @@ class SingleIndex(KernelFamily):
         linear = _piecewise_linear(self.activation)
         if linear is not None:
             return self._piecewise_linear_moments(law, *linear)
-        trigonometric = _frequency(self.activation) is not None
+        trigonometric = _trigonometric(self.activation) is not None
         if isinstance(law, Elliptical) and not (trigonometric or self.activation.is_polynomial(t) or self.activation == sign(t)):
             return self._by_projection(law)
         return super().moments(law)
@@ -151,17 +151,19 @@ class SingleIndex(KernelFamily):
             return 2 / pi * asin(u)
         if h == sign(t) ** 2:
             return S.One
-        form = _frequency(h)
+        form = _trigonometric(h)
         if form is not None:
-            constant, amplitude, omega, hyperbolic = form
-            even = hyperbolic is cosh
-            first, second = (amplitude * exp(-(omega**2) * norm**2 / 2) if even else S.Zero for norm in (r, s))
-            both = amplitude**2 * exp(-(omega**2) * (r**2 + s**2) / 2) * hyperbolic(omega**2 * r * s * u)
-            return constant**2 + constant * (first + second) + both
-        scale = h.as_independent(t)[0] if h.func is not erf else S.One
-        if h.func is erf and (h.args[0] / t).is_number:
+            return sum(
+                (
+                    exp(-(v**2 * r**2 + w**2 * s**2) / 2) * (a * c * cosh(v * w * r * s * u) + b * e * sinh(v * w * r * s * u))
+                    for v, (a, b) in form.items()
+                    for w, (c, e) in form.items()
+                ),
+                S.Zero,
+            )
+        if isinstance(h, erf) and (h.args[0] / t).is_number:
             a = h.args[0] / t
-            return scale * 2 / pi * asin(2 * a**2 * r * s * u / sqrt((1 + 2 * a**2 * r**2) * (1 + 2 * a**2 * s**2)))
+            return 2 / pi * asin(2 * a**2 * r * s * u / sqrt((1 + 2 * a**2 * r**2) * (1 + 2 * a**2 * s**2)))
         C, k = self.growth
         power = 2 if h != self.activation else 1
         inner = h.subs(t, s * (u * _z + sqrt(1 - u**2) * _z2)) * h.subs(t, r * _z)
@@ -191,7 +193,7 @@ class SingleIndex(KernelFamily):
             return S.Zero
         form = _trigonometric(h)
         if form is not None:
-            return sum((c * exp(-(omega**2) * r**2 / 2) for omega, c in form.items()), S.Zero)
+            return sum((a * exp(-(v**2) * r**2 / 2) for v, (a, _) in form.items()), S.Zero)
         C, k = self.growth
         return NormalMean(h.subs(t, r * _z), _z, 0, (C**4 * (1 + r) ** (4 * k), 4 * k))
 
@@ -276,37 +278,25 @@ def _piecewise_linear(phi: Expr) -> tuple[Any, Any] | None:
     return (up - down) / 2, (up + down) / 2
 
 
-def _trigonometric(h: Expr) -> dict[Any, Any] | None:
-    """{ω: c} with h(t) = Σ c cos(ωt), up to sines; None where h is no trigonometric polynomial."""
-    expanded = expand(h.rewrite(exp))
-    found: dict[Any, Any] = {}
-    for term in sympy.Add.make_args(expanded):
+def _trigonometric(h: Expr) -> dict[Any, tuple[Any, Any]] | None:
+    """{ω: (a, b)} with h(t) = Σ a cos(ωt) + b sin(ωt), ω ≥ 0; None where h is no trigonometric polynomial."""
+    if not h.has(sin, cos):
+        return None
+    waves: dict[Any, Any] = {}  # ω: the coefficient of exp(iωt)
+    for term in sympy.Add.make_args(expand(h.rewrite(exp))):
         coefficient, rest = term.as_independent(t)
-        frequency = S.Zero
-        for factor in sympy.Mul.make_args(rest):
-            if factor == 1:
-                continue
-            slope = (factor.args[0] / t / sympy.I).expand() if isinstance(factor, exp) else None
-            if slope is None or not slope.is_real:
-                return None
-            frequency += slope
-        found[abs(frequency)] = found.get(abs(frequency), S.Zero) + coefficient
-    return {omega: sympy.simplify(c) for omega, c in found.items()}
-
-
-def _frequency(h: Expr) -> tuple[Any, Any, Any, Any] | None:
-    """(constant, amplitude, ω, cosh or sinh) for constant + amplitude·cos(ωt), or amplitude·sin(ωt); None where h is neither."""
-    form = _trigonometric(h) if h.has(sin, cos) else None
-    if form is None:
-        return None
-    if isinstance(h, sin) or ((h.is_Mul and any(isinstance(f, sin) for f in h.args)) and len(form) == 1 and h.subs(t, -t) == -h):
-        angle = next(iter(h.atoms(sin))).args[0]
-        amplitude = h / sin(angle)
-        return (S.Zero, amplitude, angle / t, sinh) if not amplitude.free_symbols else None
-    moving = [omega for omega in form if omega != 0]
-    if len(moving) != 1 or sympy.simplify(h.subs(t, -t) - h) != 0:
-        return None
-    return form.get(S.Zero, S.Zero), form[moving[0]], moving[0], cosh
+        exponents: list[Any] = [factor.args[0] if isinstance(factor, exp) else None for factor in sympy.Mul.make_args(rest) if factor != 1]
+        if None in exponents:
+            return None
+        omega = expand(sum(exponents, S.Zero) / (sympy.I * t))
+        if not omega.is_real:
+            return None
+        waves[omega] = waves.get(omega, S.Zero) + coefficient
+    found = {}
+    for omega in {abs(omega) for omega in waves}:
+        up, down = waves.get(omega, S.Zero), waves.get(-omega, S.Zero)
+        found[omega] = (expand(up + down), expand(sympy.I * (up - down))) if omega != 0 else (up, S.Zero)
+    return found
 
 
 def _erf_means(phi: Expr, scale: Any) -> tuple[Any, Any] | None:
