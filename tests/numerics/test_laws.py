@@ -180,7 +180,7 @@ def test_refused(option, text):
     ("response", "covariates", "named"),
     [
         ("monomial", "student-t", "order|does not exist"),
-        ("sin", "2,1", "isotropic"),
+        ("sign", "laplace", "no exact mean"),
         ("relu", "moments", "same law"),
         ("hermite", "kurtosis", "order"),
     ],

@@ -1,7 +1,7 @@
 """Every covariate law and response family against routes that share no code with theory's.
 
-Coordinates (`common.coordinates`): moments and losses monomial by monomial, exact. Enumeration: finitely many prompts, exact. Quadrature and
-formulas by hand: mpmath and scipy, at stated tolerances. No error model: nothing here is sampled.
+Coordinates (`common.coordinates`): moments and losses monomial by monomial, exact. Enumeration: finitely many prompts, exact. Quadrature
+and formulas by hand: numpy, scipy and pencil, at stated tolerances. No error model: nothing here is sampled.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from common.coordinates import (
     written_loss,
 )
 from common.pairs import FAMILIES, LAWS
+from common.quadrature import approximate
 from common.strategies import layers, noises
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sympy import (
     Abs,
-    Expr,
     Identity,
     Integer,
     Inverse,
@@ -80,7 +80,6 @@ from theory import (
     Sphere,
     StudentT,
     Uniform,
-    enclosure,
     global_minimiser,
     in_context_gradient,
     in_context_loss,
@@ -423,7 +422,7 @@ def hermite_rule(order=120):
     return nodes, weights / math.sqrt(2 * math.pi)
 
 
-def radial_rule(law, size, order=160):
+def radial_rule(law, size, order=70):
     """Nodes and weights for the norm R of a whitened elliptical covariate, by its density, scipy's quadrature nodes."""
     import numpy as np
     from scipy import stats
@@ -443,14 +442,14 @@ def radial_rule(law, size, order=160):
         return np.concatenate([nodes for _, nodes, _ in parts]), np.concatenate([p * weights for p, _, weights in parts])
     # Student: R²/d is (ν−2)/ν times an F variable; with R = tan a the integrand is smooth on [0, π/2]
     nu = float(law.degrees)
-    a, weight = np.polynomial.legendre.leggauss(3 * order)
+    a, weight = np.polynomial.legendre.leggauss(2 * order)
     a, weight = (a + 1) * math.pi / 4, weight * math.pi / 4
     nodes = np.tan(a)
     scale = size * (nu - 2) / nu
     return nodes, weight * (1 + nodes**2) * 2 * nodes / scale * stats.f.pdf(nodes**2 / scale, size, nu)
 
 
-def angular_rule(size, order=160):
+def angular_rule(size, order=60):
     """Nodes and weights for the cosine of two independent directions."""
     import numpy as np
     from scipy.special import gammaln
@@ -482,7 +481,7 @@ def of_theory(law, response):
     """κ and γ from theory's moments, Σ = I."""
     found = response.moments(law)
     size = int(law.dimension)
-    return tuple(float(enclosure(matrix(value)[0, 0]).mid()) for value in (found.cross, found.weighted)), size
+    return tuple(float(approximate(matrix(value)[0, 0])) for value in (found.cross, found.weighted)), size
 
 
 def numpy_functions():
@@ -497,7 +496,7 @@ def numpy_functions():
         "sin": np.sin,
         "cos": np.cos,
         "erf": erf_,
-        "t tanh": lambda x: x * np.tanh(x),
+        "t + tanh": lambda x: x + np.tanh(x),
         "cube": lambda x: x**3,
     }
 
@@ -505,7 +504,7 @@ def numpy_functions():
 QUADRATURE = [
     *((law, name, size) for law in ("gaussian", "sphere") for name in numpy_functions() for size in (1, 2, 3, 5)),
     *(("scale mixture", name, size) for name in numpy_functions() for size in (2, 3)),
-    *(("student 15", name, size) for name in ("relu", "leaky relu", "abs", "sign", "erf", "t tanh", "cube") for size in (1, 2, 3)),
+    *(("student 15", name, size) for name in ("relu", "leaky relu", "abs", "sign", "erf", "t + tanh", "cube") for size in (1, 2, 3)),
     *(("student 15", name, 2) for name in ("sin", "cos")),
     *(("student 5", name, 2) for name in ("relu", "sign", "erf")),
 ]
@@ -549,8 +548,6 @@ def test_kernels_against_quadrature(law, size):
         "relu network": lambda r, s, u: r * s * (np.sqrt(np.clip(1 - u**2, 0, 1)) + u * (np.pi - np.arccos(u))) / (2 * np.pi),
     }
     for name, kernel in kernels.items():
-        if law == "student 9" and name == "rbf" and size > 2:
-            continue  # its double integral takes theory seconds
         found = FAMILIES[name](size).moments(covariates)
         cross, weighted, square, variance = kernel_sums(covariates, size, kernel)
         expected = {"second": variance, "cross": cross, "weighted": weighted}
@@ -566,7 +563,7 @@ def test_kernels_against_quadrature(law, size):
         for moment, value in expected.items():
             entry = getattr(found, moment)
             entry = matrix(entry)[0, 0] if moment in ("cross", "weighted") else entry
-            assert abs(float(enclosure(entry).mid()) - value) <= tolerance * max(abs(value), 0.1), (name, moment)
+            assert abs(float(approximate(entry)) - value) <= tolerance * max(abs(value), 0.1), (name, moment)
 
 
 def bivariate(phi, r, s, u):
@@ -633,7 +630,7 @@ def test_independent_coordinates_against_quadrature(name):
         for moment, value in expected.items():
             entry = getattr(found, moment)
             entry = matrix(entry)[0, 0] if moment in ("cross", "weighted") else entry
-            assert abs(float(enclosure(entry).mid()) - value) <= tolerance * value, moment
+            assert abs(float(approximate(entry)) - value) <= tolerance * value, moment
         # E sin(w·x)² = (1 − E e^(−2|x|²))/2; E sin sin' = (E e^(−|x−x'|²/2) − E e^(−|x+x'|²/2))/2, of which the second has cross −slope
         e2 = own(0, 4.0) ** size
         weighted = (1 - own(2, 4.0) * own(0, 4.0) ** (size - 1)) / 2
@@ -650,7 +647,7 @@ def test_independent_coordinates_against_quadrature(name):
             for moment, value in values.items():
                 entry = getattr(found, moment)
                 entry = matrix(entry)[0, 0] if moment in ("cross", "weighted") else entry
-                assert abs(float(enclosure(entry).mid()) - value) <= tolerance, (response, moment)
+                assert abs(float(approximate(entry)) - value) <= tolerance, (response, moment)
         assert k > 0
 
 
@@ -719,7 +716,7 @@ def test_symbols_specialise_to_numbers(law):
             put = whole.subs({d: size, n: 4, s2: third})
             difference = cancel(put - number) if put.is_Rational and number.is_Rational else put - number
             if difference != 0:
-                a, b = (float(enclosure(part.doit() if isinstance(part, Expr) else part).mid()) for part in (put, number))
+                a, b = (float(approximate(part)) for part in (put, number))
                 assert abs(a - b) <= 1e-8 * max(abs(b), 1e-3), (name, size)
             compared += 1
     assert compared >= {"moments": 9, "given kurtosis": 12}.get(law, 15)
@@ -738,12 +735,17 @@ REFUSED = [
     ("t + t² without a sign", Laplace.isotropic(2), SingleIndex.isotropic(t + t**2, 2, random_sign=False), "sign symmetry"),
     ("cos without a sign", Uniform.isotropic(2), SingleIndex.isotropic(cos(t), 2, random_sign=False), "sign symmetry"),
     ("abs without a sign, symbolic", Gaussian.isotropic(d), SingleIndex.isotropic(Abs(t), d, random_sign=False), "sign symmetry"),
-    ("t tanh without a sign", Gaussian.isotropic(2), SingleIndex.isotropic(t * tanh(t), 2, growth=(1, 1), random_sign=False), "sign symmetry"),
+    (
+        "t + |t| tanh a sign",
+        Gaussian.isotropic(2),
+        SingleIndex.isotropic(t * tanh(t), 2, growth=(1, 1), random_sign=False),
+        "sign symmetry",
+    ),
     ("W no multiple of Σ⁻¹", Gaussian(diag(1, 2)), Linear.isotropic(2), "rotation invariance"),
     ("W no multiple of Σ⁻¹, relu", Laplace(diag(1, 2)), SingleIndex.isotropic(relu, 2), "rotation invariance"),
     ("mixture with means", LAWS["gaussian mixture"](2), FAMILIES["square"](2), "rotation invariance"),
-    ("tasks that are not isotropic", Gaussian.isotropic(2), Linear.of(GaussianMixture([(half, Matrix([1, 0]), eye(2)), (half, Matrix([-1, 0]), eye(2))])), "rotation invariance"),
-]  # fmt: skip
+    ("tasks that are not isotropic", Gaussian.isotropic(2), Linear.of(LAWS["gaussian mixture"](2)), "rotation invariance"),
+]
 
 
 @pytest.mark.parametrize(("law", "response", "hypothesis"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
@@ -753,7 +755,10 @@ def test_theorem_three_names_the_hypothesis_that_fails(law, response, hypothesis
         paper_step_size(setting)
     assert "\n" not in str(caught.value)
     minimiser = global_minimiser(setting)  # which exists all the same, and is a minimum
-    assert float(enclosure(minimiser.excess(minimiser.parameters[0].sample(**({"key_query": eye(3)} if "key_query" in minimiser.parameters[0].free else {})))).mid()) == pytest.approx(0, abs=1e-9)  # fmt: skip
+    family = minimiser.parameters[0]
+    layer = family.sample(**({"key_query": eye(int(law.dimension) + 1)} if "key_query" in family.free else {}))
+    if law.dimension.is_Integer:
+        assert float(approximate(minimiser.excess(layer))) == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("phi", [t, t**3 - t, sin(t), sign(t), 2 * t])
@@ -796,7 +801,7 @@ def test_status_of_a_few_pairs():
     for law, family, mark in (
         ("gaussian", "relu", "closed"),
         ("gaussian", "relu network", "integral"),
-        ("gaussian", "t tanh", "certified"),
+        ("gaussian", "t + tanh", "certified"),
         ("laplace", "rbf", "integral"),
         ("student 5", "square", "undefined"),
         ("moments", "relu", "undefined"),
