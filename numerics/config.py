@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from numerics.errors import ConfigError
 from numerics.evaluate import number
-from numerics.laws import covariate_entries, covariate_law, rational, response_entries, response_family
 from numerics.objective import ExactObjective
 from theory import Setting, TheoryError
+from theory.names import covariate_entries, covariate_law, rational, response_entries, response_family
 
 HEAVY, OBSCURE = 50, 5
 """The kurtosis E y⁴ / (E y²)² of the labels, and the noise √(L*/(E y² − L*)) in which the best step is to be seen, beyond which training on
@@ -93,7 +93,7 @@ class TrainConfig(BaseModel):
             setting = Setting(covariates=law, response=family, noise_variance=noise, context_length=self.context)
             option = f"--response {self.response} with --covariates {self.covariates}"
             signal = setting.response_moments.second
-        except (TheoryError, ConfigError) as error:
+        except TheoryError as error:
             raise ConfigError(f"{option}: {error}") from None
         if signal == 0:
             raise ConfigError("--response: W = 0 leaves no task to learn; give at least one positive variance.")

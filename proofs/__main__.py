@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Column, Table
 from rich.text import Text
 
 from proofs.errors import LabelError, ProofError, TypesettingError
@@ -23,9 +25,13 @@ from proofs.printing.folder import staging, write_file, write_folder
 from proofs.printing.names import Names
 from proofs.printing.pdf import compiled, require_latex
 from proofs.printing.scopes import grouped
+from proofs.printing.setting import THEOREMS, setting_document
 from proofs.text import Page, spelled
 from proofs.theorems import LABELS, load
 from proofs.verdict import Verdict, judge, judged
+from theory import Setting, TheoryError
+from theory.names import covariate_law, rational, response_family
+from theory.table import markdown, named_pairs, table
 
 _STYLES = {"fully checked": "green", "checked": "yellow", "conjectured": "cyan", "refused": "bold red"}
 _PIPED_WIDTH = 120  # columns where the output is no terminal, and COLUMNS is not set
@@ -189,6 +195,60 @@ def draw(out: Path) -> None:
         pass
     write_file(out, written(graph(list(_judged(LABELS))), out.suffix))
     click.echo(out)
+
+
+def _covariates_and_response(command: Any) -> Any:
+    """The options that name a setting, as `python -m numerics.train` takes them."""
+    for option in (
+        click.option("--noise", default="1/4", show_default=True, help="σ², variance of the label noise: 0, 1/4 or 0.25"),
+        click.option("--context", type=click.IntRange(1), default=20, show_default=True, help="n, examples in a prompt"),
+        click.option("--response", default="linear", show_default=True, help="a family: relu, sin, rbf:length=2, …"),
+        click.option("--covariates", default="gaussian", show_default=True, help="a law: sphere, student-t:degrees=7, 2,1,1/2, …"),
+        click.option("--dimension", type=click.IntRange(1), default=3, show_default=True, help="d, dimension of a covariate"),
+    ):
+        command = option(command)
+    return command
+
+
+@main.command("setting")
+@_covariates_and_response
+@click.option("--tex", is_flag=True, help="write the LaTeX and do not compile it")
+@_out
+def one_setting(dimension: int, covariates: str, response: str, context: int, noise: str, tex: bool, out: Path) -> None:
+    """One setting: its moments, the loss, all global minimisers, the step size, and the theorems they rest on, as setting.pdf."""
+    if not tex:
+        require_latex()
+    try:
+        law = covariate_law(covariates, dimension)
+        setting = Setting(
+            covariates=law, response=response_family(response, law), noise_variance=rational("--noise", noise), context_length=context
+        )
+        _ = setting.moments
+    except TheoryError as error:
+        raise click.UsageError(str(error)) from None
+    with staging(out, folder=True):
+        pass
+    sources = setting_document(setting, list(_judged(THEOREMS)))
+    for path in write_folder(out, sources if tex else compiled(sources)):
+        click.echo(path)
+
+
+@main.command()
+@click.option("--dimension", type=click.IntRange(1), default=3, show_default=True, help="d, dimension of a covariate")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Markdown file to write; without it the table is shown")
+def laws(dimension: int, out: Path | None) -> None:
+    """How exactly each pair of responses and covariates is known: closed, integral, certified or undefined, with the reason."""
+    covariates, responses = named_pairs()
+    with _progress("pairs", len(covariates) * len(responses)) as done:
+        pairs = table(dimension, lambda: done(""))
+    if out is not None:
+        write_file(out, markdown(pairs, dimension).encode())
+        click.echo(out)
+        return
+    grid = Table(*(Column(name, overflow="fold") for name in ("response", *covariates)), box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in responses:
+        grid.add_row(name, *(pairs[name, law].mark for law in covariates))
+    _console().print(grid)
 
 
 def _judged(labels: Sequence[str]) -> Iterator[Verdict]:

@@ -37,3 +37,7 @@ class HypothesisError(SettingError):
     def __init__(self, hypothesis: str, witness: str, remains: str) -> None:
         super().__init__(f"Theorem 3 needs {hypothesis}: {witness}. {remains}")
         self.hypothesis, self.remains = hypothesis, remains
+
+
+class DescriptionError(SettingError):
+    """A text that describes no law, no function or no number."""

@@ -29,8 +29,8 @@ from numerics.config import TrainConfig
 from numerics.errors import ConfigError
 from numerics.evaluate import number, to_tensor
 from numerics.folder import RunFolder
-from numerics.laws import covariate_entries, response_entries
 from numerics.source import Source
+from theory.names import covariate_entries, response_entries
 
 torch.set_num_threads(1)
 Z_LIMIT, BATCHES, SIZE, SKEWNESS = 8.0, 64, 1 << 14, 40.0

@@ -73,13 +73,15 @@ def _rule(mean: Mean) -> Rule:
     return student_rule(parameter)
 
 
+def _outermost(expr: Any) -> set[Mean]:
+    return {expr} if isinstance(expr, Mean) else set().union(*map(_outermost, expr.args))
+
+
 def approximate(expr: Any, bound: dict[Any, Any] | None = None) -> Any:
     """The value of an expression without free symbols (but those bound, arrays)."""
     bound = bound or {}
     expr = sympy.sympify(expr)
-    outermost = [node for node in sympy.preorder_traversal(expr) if isinstance(node, Mean)]
-    outermost = [node for node in outermost if not any(node is not other and other.has(node) for other in outermost)]
-    names = {node: sympy.Dummy() for node in outermost}
+    names = {node: sympy.Dummy() for node in _outermost(expr)}
     values = dict(bound)
     for node, name in names.items():
         nodes, weights = _rule(node)

@@ -16,12 +16,13 @@ import theory.covariates
 import theory.responses
 from numerics.config import TrainConfig
 from numerics.errors import ConfigError
-from numerics.formula import parse_formula
-from numerics.laws import covariate_entries, covariate_law, response_entries, response_family, subclasses
 from numerics.samplers import PromptSampler
 from numerics.source import Source
 from numerics.train import main
 from theory import CovariateLaw, Linear, ResponseFamily, Setting, StudentT
+from theory.errors import DescriptionError
+from theory.formula import parse_formula
+from theory.names import covariate_entries, covariate_law, response_entries, response_family, subclasses
 from theory.responses.single_index import t
 
 PACKAGES = {CovariateLaw: theory.covariates, ResponseFamily: theory.responses}
@@ -41,15 +42,15 @@ def every_subclass(kind):
 def missing(base, name, kind):
     """What a law still lacks, as a list of sentences."""
     if name not in ENTRIES[base]():
-        return [f"a name on the command line: numerics.laws finds no {name}"]
+        return [f"a name on the command line: theory.names finds no {name}"]
     try:
         text = EXAMPLES.get(name, name)
         law = covariate_law(text, 3) if base is CovariateLaw else response_family(text, covariate_law("gaussian", 3))
     except Exception as error:
-        return [f"defaults: give the fields of its dataclass defaults, or an entry in numerics.laws ({error})"]
+        return [f"defaults: give the fields of its dataclass defaults, or an entry in theory.names ({error})"]
     lacks = []
     if type(law) is not kind:
-        lacks.append(f"its own entry in numerics.laws: {text!r} builds a {type(law).__name__}")
+        lacks.append(f"its own entry in theory.names: {text!r} builds a {type(law).__name__}")
     if law.dimension != 3:
         lacks.append("dimension: it is not the one asked for")
     covariates = law if base is CovariateLaw else covariate_law("gaussian", 3)
@@ -94,7 +95,7 @@ def test_an_incomplete_law_is_told_what_it_lacks():
         dimension = second_moment = excess = property(lambda self: None)
 
     assert Half.__abstractmethods__ == {"reflected", "draw"}
-    assert "numerics.laws finds no half" in missing(CovariateLaw, "half", Half)[0]
+    assert "theory.names finds no half" in missing(CovariateLaw, "half", Half)[0]
 
     class Unnamed(StudentT):
         pass
@@ -261,7 +262,7 @@ ATTACKS = [
 
 @pytest.mark.parametrize("text", ATTACKS)
 def test_a_formula_is_never_run(tmp_path, text):
-    with pytest.raises(ConfigError):
+    with pytest.raises(DescriptionError):
         parse_formula("φ", text.format(mark=tmp_path / "mark"), t)
     assert not list(tmp_path.iterdir())
 

@@ -275,3 +275,25 @@ def test_an_interruption_is_quiet(tmp_path):
 
 def test_a_verdict_is_what_check_says():
     assert judge(load("posterior")).certificate.status == "fully checked"
+
+
+def test_one_setting_as_latex(tmp_path, known_verdicts):
+    done = run("setting", "--covariates", "student-t:degrees=7", "--response", "relu:random_sign=off", "--tex", "--out", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "setting.tex").read_text()
+    assert "StudentT (covariance" in page
+    assert "there is no sign symmetry" in page
+    assert r"\texttt{nonlinear-responses}" in page
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--covariates", "spher"), "did you mean sphere"),
+        (("--response", "monomial", "--covariates", "student-t"), "does not exist with 9 degrees of freedom"),
+        (("--noise", "-1"), "noise_variance must be ≥ 0"),
+        (("--dimension", "0"), "0 is not in the range"),
+    ],
+)
+def test_a_setting_that_is_none(options, words):
+    assert words in one_line(run("setting", *options, "--tex"))

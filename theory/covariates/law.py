@@ -71,7 +71,8 @@ class CovariateLaw(ABC):
 
     def undefined(self, expr: Any, reason: str = "the law gives moments to order four only") -> UndefinedMoment:
         """The error that says that a mean is not known, and why."""
-        return UndefinedMoment(f"{type(self).__name__}: no exact mean of {expr} (r, s norms, u cosine of two covariates): {reason}.")
+        shown = expr.expression if isinstance(expr, Term) else expr
+        return UndefinedMoment(f"{type(self).__name__}: no exact mean of {shown} (r, s norms, u cosine of two covariates): {reason}.")
 
 
 class IsotropicLaw(CovariateLaw):
@@ -145,6 +146,12 @@ class Term(NamedTuple):
     alpha: Any = S.Zero
     beta: Any = S.Zero
     gamma: Any = S.Zero
+
+    @property
+    def expression(self) -> Any:
+        """The term as an expression."""
+        exponent = self.alpha * r**2 + self.beta * s**2 + self.gamma * r * s * u
+        return self.coefficient * r**self.a * s**self.b * self.angle * exp(exponent)
 
     @property
     def has_exponential(self) -> bool:

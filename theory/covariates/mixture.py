@@ -100,7 +100,7 @@ class GaussianMixture(CovariateLaw):
         """Σ over components k, l of p_k p_l E h(r, s, u) F(x, x'), F = `factor`; `tilted` is E F for jointly Gaussian x, x'."""
         metric = metric.as_explicit() if not isinstance(metric, ImmutableMatrix) else metric
         if not self.reflected:
-            raise self.undefined(parts, "x and −x differ in law")
+            raise self.undefined(" + ".join(str(part.expression) for part in parts), "x and −x differ in law")
         origin = ImmutableMatrix.zeros(int(self.dimension), 1)
         total: Any = 0 * factor(origin, origin)
         for term in parts:

@@ -29,9 +29,10 @@ from sympy import Abs, Expr, ImmutableMatrix, Integer, Matrix, Rational, S, cos,
 
 import theory.covariates
 import theory.responses
-from numerics.errors import ConfigError
-from numerics.formula import parse_formula
-from theory import CovariateLaw, GaussianMixture, Linear, Moments, ResponseFamily, SettingError, SingleIndex
+from theory.covariates import CovariateLaw, GaussianMixture, Moments
+from theory.errors import DescriptionError, SettingError
+from theory.formula import parse_formula
+from theory.responses import Linear, ResponseFamily, SingleIndex
 from theory.responses.single_index import hermite, leaky_relu, relu, t
 
 MATRICES = ("covariance", "mixing", "second")
@@ -80,7 +81,7 @@ def response_entries() -> dict[str, Entry]:
 
 
 def covariate_law(text: str, dimension: int) -> CovariateLaw:
-    """The law of covariates that a text describes. Raises ConfigError or SettingError."""
+    """The law of covariates that a text describes. Raises DescriptionError or SettingError."""
     return _parsed(text, dimension, covariate_entries(), "gaussian", eye(dimension))
 
 
@@ -103,7 +104,7 @@ def _single_index(own: dict[str, Any], activation: Callable[..., Expr]) -> Entry
 
 def _whole(name: str, degree: Any) -> int:
     if not (isinstance(degree, Rational) and degree.is_Integer and 1 <= degree <= 20):
-        raise ConfigError(f"{name}: degree must be a whole number from 1 to 20, got {degree}.")
+        raise DescriptionError(f"{name}: degree must be a whole number from 1 to 20, got {degree}.")
     return int(degree)
 
 
@@ -138,7 +139,7 @@ def _parsed(text: str, dimension: int, entries: dict[str, Entry], plain: str, Si
     if head not in entries:
         close = difflib.get_close_matches(head, entries, 1)
         meant = f"did you mean {close[0]}? " if close else ""
-        raise ConfigError(f"no law is called {head!r}; {meant}There are {', '.join(sorted(entries))}.")
+        raise DescriptionError(f"no law is called {head!r}; {meant}There are {', '.join(sorted(entries))}.")
     entry, given = entries[head], dict[str, str]()
     while parts:
         key, equals, value = parts.pop(0).partition("=")
@@ -146,9 +147,9 @@ def _parsed(text: str, dimension: int, entries: dict[str, Entry], plain: str, Si
             key, value = next((name for name in entry.keys if name not in MATRICES), next(iter(entry.keys), "parameter")), key
         key = key.strip().replace("-", "_")
         if key not in entry.keys:
-            raise ConfigError(f"{head} has no {key!r}; it has {', '.join(entry.keys) or 'no parameters'}.")
+            raise DescriptionError(f"{head} has no {key!r}; it has {', '.join(entry.keys) or 'no parameters'}.")
         if key in given:
-            raise ConfigError(f"{head}: {key} is given twice.")
+            raise DescriptionError(f"{head}: {key} is given twice.")
         if key == "task":
             value, parts = ":".join([value, *parts]), []
         given[key] = value.strip()
@@ -159,7 +160,7 @@ def _parsed(text: str, dimension: int, entries: dict[str, Entry], plain: str, Si
         raise
     except (TypeError, ValueError, AttributeError):
         shown = ", ".join(f"{key}={value}" for key, value in given.items())
-        raise ConfigError(f"{head}: {shown} is not of the form of its default.") from None
+        raise DescriptionError(f"{head}: {shown} is not of the form of its default.") from None
 
 
 def _value(head: str, key: str, text: str | None, default: Any, dimension: int, Sigma: Any) -> Any:
@@ -168,7 +169,7 @@ def _value(head: str, key: str, text: str | None, default: Any, dimension: int, 
         return ImmutableMatrix(Sigma.inv()) if text == "inverse" else matrix(where, "isotropic" if text is None else text, dimension)
     if text is None:
         if default is MISSING:
-            raise ConfigError(f"{where} must be given, as in {head}:{key}=…")
+            raise DescriptionError(f"{where} must be given, as in {head}:{key}=…")
         return default
     if key == "task":
         return covariate_law(text, dimension)
@@ -176,7 +177,7 @@ def _value(head: str, key: str, text: str | None, default: Any, dimension: int, 
         return parse_formula(where, text, t)
     if isinstance(default, bool):
         if text not in ("on", "off"):
-            raise ConfigError(f"{where} is on or off, got {text!r}.")
+            raise DescriptionError(f"{where} is on or off, got {text!r}.")
         return text == "on"
     rows = tuple(tuple(rational(where, entry) for entry in row.split(",")) for row in text.rstrip(";").split(";"))
     if ";" in text:
@@ -185,18 +186,18 @@ def _value(head: str, key: str, text: str | None, default: Any, dimension: int, 
 
 
 def rational(where: str, text: str) -> Rational:
-    """A finite rational number. Raises ConfigError."""
+    """A finite rational number. Raises DescriptionError."""
     try:
         value = Rational(text.strip())
         if value.is_finite and math.isfinite(float(value)):
             return value
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         pass
-    raise ConfigError(f"{where}: needs a number such as 0, 1/4 or 0.25, got {text!r}.")
+    raise DescriptionError(f"{where}: needs a number such as 0, 1/4 or 0.25, got {text!r}.")
 
 
 def matrix(where: str, text: str, dimension: int) -> ImmutableMatrix:
-    """`isotropic`, a diagonal 2,1,1/2 or rows 2,1/2;1/2,1. Raises ConfigError."""
+    """`isotropic`, a diagonal 2,1,1/2 or rows 2,1/2;1/2,1. Raises DescriptionError."""
     if text == "isotropic":
         return ImmutableMatrix(eye(dimension))
     rows = [[rational(where, entry) for entry in row.split(",")] for row in text.split(";")]
@@ -204,7 +205,7 @@ def matrix(where: str, text: str, dimension: int) -> ImmutableMatrix:
         return ImmutableMatrix(diag(*rows[0]))
     if len(rows) != dimension or any(len(row) != dimension for row in rows):
         shape = f"{len(rows)} row{'s' * (len(rows) > 1)} of {'/'.join(sorted({str(len(row)) for row in rows}))} entries"
-        raise ConfigError(
+        raise DescriptionError(
             f"{where}: at --dimension {dimension} needs {dimension} diagonal entries or {dimension} rows of {dimension}, got {shape}."
         )
     return ImmutableMatrix(Matrix(rows))

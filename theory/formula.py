@@ -8,7 +8,7 @@ from typing import Any
 import sympy
 from sympy import Expr, Integer, Rational
 
-from numerics.errors import ConfigError
+from theory.errors import DescriptionError
 from theory.means import known_functions
 
 LONGEST, DEEPEST, LARGEST_POWER = 400, 40, 100
@@ -19,13 +19,13 @@ SHORT = {"abs": sympy.Abs, "max": sympy.Max, "min": sympy.Min, "sqrt": sympy.sqr
 def parse_formula(where: str, text: str, variable: Any) -> Expr:
     """The sympy expression in `variable` that a text such as `t*tanh(t) + t^2/2` describes. Numbers are exact: 0.1 is 1/10.
 
-    Raises ConfigError, naming what it did not know.
+    Raises DescriptionError, naming what it did not know.
     """
     functions = {function.__name__: function for function in known_functions()} | SHORT
 
-    def refuse(what: str) -> ConfigError:
+    def refuse(what: str) -> DescriptionError:
         known = ", ".join(sorted({*functions, *CONSTANTS, variable.name}))
-        return ConfigError(f"{where}: {what} is not allowed in {text[:60]!r}; it is made of numbers, + - * / ^ and {known}.")
+        return DescriptionError(f"{where}: {what} is not allowed in {text[:60]!r}; it is made of numbers, + - * / ^ and {known}.")
 
     def value(node: ast.AST, depth: int) -> Expr:
         if depth > DEEPEST:
@@ -70,11 +70,11 @@ def parse_formula(where: str, text: str, variable: Any) -> Expr:
 
     source = text.strip().replace("^", "**")
     if len(source) > LONGEST:
-        raise ConfigError(f"{where}: a formula has at most {LONGEST} characters, got {len(source)}.")
+        raise DescriptionError(f"{where}: a formula has at most {LONGEST} characters, got {len(source)}.")
     try:
         return value(ast.parse(source, mode="eval").body, 0) + Integer(0)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ConfigError(f"{where}: {text[:60]!r} is not a formula such as t*tanh(t) + t^2/2.") from None
+        raise DescriptionError(f"{where}: {text[:60]!r} is not a formula such as t*tanh(t) + t^2/2.") from None
 
 
 def _is_small(base: Any, exponent: Any) -> bool:
