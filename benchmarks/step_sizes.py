@@ -9,16 +9,9 @@ O(1/prompts). Z is averaged over batches of prompts; the mean over its standard 
 
 *Heavy tails.* The variance of the plain estimator is E y⁴‖x‖⁴ up to constants, a moment of order 4k + 4 of x if |y| grows like ‖x‖^k: it
 does not exist for Student covariates with ν ≤ 4k + 4 degrees of freedom (and even where it does, the mean of a high power of Gaussians has
-an error so skew that no quantile of Student's t describes it). So each prompt is drawn from heavier tails and weighted:
-
-  normal   τg in place of g, τ > 1: the weight τ exp(−(τ²−1) g²/2) times any polynomial in the draw is bounded
-  Laplace  likewise, τ exp(−√2 (τ−1)|g|)
-  χ²_ν     (Student covariates, ‖x‖² = (ν−2)‖g‖²/c): χ²_μ with μ = ν − 2(k+1) > 0. The weight is a constant times c^(ν−μ)/2 = c^(k+1), and
-           y²‖x‖² ≤ const (1 + 1/c)^(k+1) in c: their product is at most const (1+c)^(k+1), of which every moment under χ²_μ exists.
-           With E y⁴ finite, as theory asks, ν > 4k (or ν > 4), so μ > 0; the variance is finite wherever η is.
-
-So every moment of the weighted estimator exists for every pair. Neural networks are drawn unweighted (many normals, bounded by none but
-of order two). `--plain` leaves the weights out.
+an error so skew that no quantile of Student's t describes it). So prompts are drawn from heavier tails and weighted, as `common.weighted`
+in tests says, with the condition on the proposal: every moment of the weighted estimator exists for every pair. `--plain` leaves the
+weights out.
 """
 
 from __future__ import annotations
@@ -38,52 +31,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from scipy import stats
-from sympy import Inverse, Poly, Rational
+from sympy import Inverse, Rational
 
 from numerics.evaluate import to_tensor
-from numerics.source import Source
-from theory import Linear, PolynomialKernel, RandomPolynomial, ReLUNetwork, Setting, SingleIndex, Sphere, enclosure
+from theory import Setting, enclosure
 from theory.loss import one_step_moments, specialise
-from theory.responses.single_index import t
 from theory.table import status
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from common.pairs import FAMILIES, LAWS, PAIRS
+from common.weighted import Weighted, draw_pairs
 
 RATE, CHUNK = 1e-5, 1 << 15
-
-
-class Weighted(Source):
-    """Draws from heavier tails, and the logarithm of density over proposal of what was drawn since `reset`, a tensor (batch, 1 or 2)."""
-
-    stretch, degrees_less = 1.0, 0.0
-
-    def reset(self, stretch: float, degrees_less: float = 0.0) -> None:
-        self.stretch, self.degrees_less, self.log_weight = stretch, degrees_less, torch.zeros(1, 1, dtype=self.dtype)
-
-    def _weigh(self, log_weight: Any) -> None:
-        parts = log_weight.flatten(2)
-        self.log_weight = self.log_weight + parts @ parts.new_ones(parts.shape[-1])
-
-    def normal(self, *shape: int) -> Any:
-        drawn = super().normal(*shape)
-        if self.stretch != 1:
-            self._weigh(math.log(self.stretch) - (self.stretch**2 - 1) / 2 * drawn**2)
-        return self.stretch * drawn
-
-    def laplace(self, *shape: int) -> Any:
-        drawn = super().laplace(*shape)
-        if self.stretch != 1:
-            self._weigh(math.log(self.stretch) - (self.stretch - 1) * drawn.abs())
-        return self.stretch * drawn
-
-    def chi_square(self, degrees: float, *shape: int) -> Any:
-        less = degrees - self.degrees_less
-        drawn = super().chi_square(less, *shape)
-        if less != degrees:
-            constant = math.lgamma(less / 2) - math.lgamma(degrees / 2) - (degrees - less) / 2 * math.log(2)
-            self._weigh(constant + (degrees - less) / 2 * drawn.log())
-        return drawn
 
 
 class Outcome(NamedTuple):
@@ -96,16 +55,6 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-def growth(family: Any) -> int:
-    """k with |f(x)| ≤ C (1 + ‖x‖)^k"""
-    if isinstance(family, SingleIndex):
-        phi = family.activation
-        return int(Poly(phi, t).degree()) if phi.is_polynomial(t) else int(family.growth[1])
-    if isinstance(family, PolynomialKernel | RandomPolynomial):
-        return int(family.degree)
-    return int(isinstance(family, Linear | ReLUNetwork))
-
-
 def theoretical(setting: Setting) -> float:
     """The midpoint of a certified enclosure of η."""
     inverse = Inverse(setting.covariates.second_moment)
@@ -116,25 +65,18 @@ def theoretical(setting: Setting) -> float:
 def estimate(setting: Setting, eta: float, prompts: int, plain: bool, source: Weighted, advance: Any) -> tuple[float, float, float]:
     """The estimate, its standard error, and Z over its standard error; by batches."""
     law, family = setting.covariates, setting.response
-    d, n, noise, k = int(setting.dimension), int(setting.context_length), float(setting.noise_variance), growth(setting.response)
-    covariates = 1.0 if plain or isinstance(law, Sphere) else (1 + (k + 1) / d) ** 0.5
-    tasks = 1.0 if plain or isinstance(family, ReLUNetwork) else (1 + max(k, 0) / d) ** 0.5
+    d, n, noise = int(setting.dimension), int(setting.context_length), float(setting.noise_variance)
     precision = to_tensor(setting.covariates.second_moment.as_explicit()).double().inverse()
-    batches = max(8, math.ceil(prompts / CHUNK))
+    batches = max(64, math.ceil(prompts / CHUNK))
     ones = torch.ones(d, dtype=torch.float64)
     rows = []
     for _ in range(batches):
-        source.reset(covariates, 0.0 if plain else 2 * (k + 1))
-        x = law.draw(source, math.ceil(prompts / batches), 2)
-        token = source.log_weight.exp().expand(len(x), 2)
-        source.reset(tasks)
-        y = family.draw(source, x)
-        task = source.log_weight.exp().prod(dim=1) if source.log_weight.numel() > 1 else torch.ones(1, dtype=x.dtype)
-        whitened = x @ precision
-        both = (task * token.prod(dim=1) * y.prod(dim=1) * (whitened[:, 0] * x[:, 1] @ ones)).mean() / d
-        one = (task[:, None] * token * y.square() * (whitened * x @ ones)).mean() / d
+        drawn = draw_pairs(law, family, source, math.ceil(prompts / batches), plain=plain)
+        whitened = drawn.x @ precision
+        both = (drawn.both * drawn.y.prod(dim=1) * (whitened[:, 0] * drawn.x[:, 1] @ ones)).mean() / d
+        one = (drawn.each * drawn.y.square() * (whitened * drawn.x @ ones)).mean() / d
         rows.append((both, one))
-        advance(len(x))
+        advance(len(drawn.x))
     kappa, gamma = torch.tensor(rows, dtype=torch.float64).T
     denominator = float(gamma.mean()) + noise + (n - 1) * float(kappa.mean())
     centred = kappa - eta * (gamma + noise + (n - 1) * kappa)
@@ -204,7 +146,7 @@ def main() -> None:
             defined.append((law, family, setting))
     if not defined:
         parser.error(f"no pair with a defined η has {arguments.only!r} in its name")
-    batches = max(8, math.ceil(prompts / CHUNK))
+    batches = max(64, math.ceil(prompts / CHUNK))
     bound = float(stats.t.isf(RATE / len(defined) / 2, batches - 1))
     outcomes = []
     columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
