@@ -394,6 +394,8 @@ def instances(given: tuple[Any, ...], *statements: Any, seed: int = 0, tries: in
         for block in blocks:
             shapes = {z: (int(instance.number(z.shape[0])), int(instance.number(z.shape[1]))) for z in block}
             instance.outcomes[block] = drawn(rng, shapes, [part for part in parts if isinstance(part, LAWS) and _speaks_of(part, block)])
+        if not all(instance.outcomes.values()):  # a law with too many outcomes
+            continue
         instance.stop = stop
         try:
             for part in parts:

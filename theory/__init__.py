@@ -14,12 +14,22 @@ from theory.covariates import (
     StudentT,
     Uniform,
 )
-from theory.errors import AttentionError, EnclosureError, ExpectationError, SettingError, TheoryError, UndefinedMoment
+from theory.errors import (
+    AttentionError,
+    EnclosureError,
+    ExpectationError,
+    HypothesisError,
+    SettingError,
+    TheoryError,
+    UndefinedMoment,
+    UnknownMoment,
+)
 from theory.loss import in_context_gradient, in_context_loss
 from theory.means import enclosure
 from theory.minimiser import Minimiser, ParameterFamily, global_minimiser
 from theory.responses import RBF, Linear, PolynomialKernel, RandomPolynomial, ReLUNetwork, ResponseFamily, SingleIndex
 from theory.setting import Setting
+from theory.step_size import paper_step_size
 
 __all__ = [
     "RBF",
@@ -30,6 +40,7 @@ __all__ = [
     "Gaussian",
     "GaussianMixture",
     "GivenKurtosis",
+    "HypothesisError",
     "Laplace",
     "Linear",
     "LinearAttention",
@@ -50,8 +61,10 @@ __all__ = [
     "TheoryError",
     "UndefinedMoment",
     "Uniform",
+    "UnknownMoment",
     "enclosure",
     "global_minimiser",
     "in_context_gradient",
     "in_context_loss",
+    "paper_step_size",
 ]

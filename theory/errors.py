@@ -20,7 +20,11 @@ class ExpectationError(TheoryError):
 
 
 class UndefinedMoment(SettingError):
-    """A moment that does not exist, or of which no exact value is known."""
+    """A moment that does not exist."""
+
+
+class UnknownMoment(UndefinedMoment):
+    """A moment of which no exact value is known here."""
 
 
 class EnclosureError(TheoryError):

@@ -113,7 +113,12 @@ def _completeness(setting: Setting, order: Any) -> str:
     )
     if order != setting.dimension or setting.dimension == 1:
         return more[0].upper() + more[1:]
-    all_of_them = "these are all, for every law of covariates: K is invertible (theorem minimisers-beyond-gaussian)"
+    why = "theorem minimisers-beyond-gaussian"
+    if setting.response_moments.mean != 0:
+        why = (
+            "by the proof of minimisers-beyond-gaussian, which the kernel checks for sign-symmetric labels, with reflected-covariates in it"
+        )
+    all_of_them = f"these are all, for every law of covariates: K is invertible ({why})"
     return f"T{all_of_them[1:]}." if setting.dimension.is_Integer else f"For d ≥ 2 {all_of_them}; at d = 1 {more}"
 
 

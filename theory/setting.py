@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sympy import MatMul, S
 
 from theory.covariates import CovariateLaw
-from theory.errors import SettingError
+from theory.errors import SettingError, UnknownMoment
 from theory.exact import exact_scalar
 from theory.responses import ResponseFamily
 from theory.responses.family import ResponseMoments
@@ -95,6 +95,11 @@ class Setting:
     def moments(self) -> PromptMoments:
         """The moments on which the loss depends. Raises UndefinedMoment."""
         f, noise, Sigma = self.response_moments, self.noise_variance, self.covariates.second_moment
+        if f.mixed != 0:
+            raise UnknownMoment(
+                f"{type(self.response).__name__} with {type(self.covariates).__name__}: neither (f, x) ~ (−f, x) nor (f, x) ~ (f, −x), so "
+                "the even part of the prediction is coupled with the rest, and the loss and its minimum are not known here."
+            )
         return PromptMoments(
             Sigma=Sigma,
             fourth=((S.One, Sigma), *(self.covariates.excess or ())),

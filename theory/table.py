@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from theory.covariates import CovariateLaw
-from theory.errors import SettingError, UndefinedMoment
+from theory.errors import SettingError, UndefinedMoment, UnknownMoment
 from theory.means import Mean
 from theory.names import covariate_entries, covariate_law, response_entries, response_family
 from theory.responses import ResponseFamily
@@ -21,12 +21,13 @@ MEANING = {
     "closed": "every moment has a closed form",
     "integral": "some are one-dimensional integrals, with certified enclosures",
     "certified": "some are integrals inside integrals, enclosed likewise",
-    "undefined": "a moment does not exist, or no exact value of it is known here; the reason says which",
+    "not known": "the moments exist, and no exact value of one is known here",
+    "undefined": "a moment does not exist, or is not given",
 }
 
 
 class Status(NamedTuple):
-    """One of closed, integral, certified, undefined, and why."""
+    """A mark, one of MEANING, and why."""
 
     mark: str
     reason: str
@@ -41,6 +42,8 @@ def status(covariates: CovariateLaw, response: ResponseFamily) -> Status:
     """
     try:
         moments = response.moments(covariates)
+    except UnknownMoment as error:
+        return Status("not known", str(error))
     except UndefinedMoment as error:
         return Status("undefined", str(error))
     names = {"second": "E f²", "fourth": "E f⁴", "pair": "E f(x)²f(x')²", "weighted": "E f² x xᵀ", "cross": "E f(x)f(x') x x'ᵀ"}

@@ -22,7 +22,7 @@ from theory.step_size import hypotheses, multiple_of_identity, paper_step_size
 from theory.table import status
 from theory.traces import normal_form
 
-THEOREMS = ("every-law", "reflected-covariates", "tokens", "nonlinear-responses", "minimisers-beyond-gaussian", "general-gaussian")
+THEOREMS = ("every-law", "reflected-covariates", "tokens", "nonlinear-responses", "minimisers-beyond-gaussian")
 """The theorems that a setting's page rests on."""
 
 LONGEST = 200

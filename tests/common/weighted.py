@@ -6,7 +6,7 @@
              c^((ν−μ)/2) = c^(k+1), and y²‖x‖² ≤ const (1 + 1/c)^(k+1) in c: their product is at most const (1+c)^(k+1), of which every
              moment under χ²_μ exists. With E y⁴ finite, as theory asks, ν > 4k (or ν > 4), so μ > 0.
 
-Neural networks are drawn as they are: they have many normals, of which the response is bounded by a product of two.
+The tails of a network's many normals are made heavier by less, lest the product of their weights vary much.
 """
 
 from __future__ import annotations
@@ -96,6 +96,7 @@ def draw_pairs(law: Any, family: Any, source: Weighted, count: int, *, plain: bo
     source.reset(1.0 if plain or isinstance(law, Sphere) else (1 + (k + 1) / d) ** 0.5, 0.0 if plain else 2.0 * (k + 1))
     x = law.draw(source, count, 2)
     token = source.log_weight.exp().expand(count, 2)
-    source.reset(1.0 if plain or isinstance(family, ReLUNetwork) else (1 + k / d) ** 0.5)
+    normals = int(family.width) * (d + 1) if isinstance(family, ReLUNetwork) else d
+    source.reset(1.0 if plain else (1 + (k + isinstance(family, ReLUNetwork)) / normals) ** 0.5)
     y = family.draw(source, x)
     return Draws(x, y, token, source.log_weight.exp().prod(dim=1))

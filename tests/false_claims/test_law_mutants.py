@@ -22,10 +22,10 @@ from common.weighted import Weighted, draw_pairs
 from scipy import stats
 from sympy import Matrix, Rational, expand
 
-from theory.table import status
+from theory.errors import UndefinedMoment
 
 MUTATED = Rational(101, 100)
-PROMPTS, BATCHES, RATE, COARSEST, MEDIAN = 60_000, 200, 1e-5, 0.6, 0.1
+PROMPTS, CHUNKS, BATCHES, RATE, COARSEST, MEDIAN = 400_000, 20, 200, 1e-5, 0.4, 0.06
 
 EXACT = {
     "linear": "linear",
@@ -40,9 +40,8 @@ EXACT = {
     "random polynomial": "chaos 2",
 }
 SAMPLED = [family for family in FAMILIES if family not in EXACT]
-DEFINED = {law: [family for family in SAMPLED if status(LAWS[law](2), FAMILIES[family](2)).mark != "undefined"] for law in LAWS}
 MOMENTS = ("second", "fourth", "pair", "weighted 1", "weighted 2", "cross 1", "cross 2")
-LIMIT = float(stats.t.isf(RATE / (sum(map(len, DEFINED.values())) * len(MOMENTS)) / 2, BATCHES - 1))
+LIMIT = float(stats.t.isf(RATE / (len(LAWS) * len(SAMPLED) * len(MOMENTS)) / 2, BATCHES - 1))
 
 
 # exactly
@@ -86,7 +85,7 @@ def exact_pairs():
                 yield pytest.param(law, response, id=f"{name} × {family}")
 
 
-@pytest.mark.parametrize(("law", "response"), exact_pairs())
+@pytest.mark.parametrize(("law", "response"), list(exact_pairs()))
 def test_moments_of_polynomial_responses(law, response):
     found, expected = response.theory.moments(law.theory), response_moments(law, response)
     claims = {
@@ -109,17 +108,27 @@ def test_moments_of_polynomial_responses(law, response):
 def sampled_moments(law, family, seed):
     """Batch means of each of MOMENTS, by name."""
     source = Weighted(dtype=torch.float64, device=torch.device("cpu"), generator=torch.Generator().manual_seed(seed))
-    drawn = draw_pairs(law, family, source, PROMPTS)
-    square, x = drawn.y.square(), drawn.x
-    draws = {
-        "second": (drawn.each * square).mean(1),
-        "fourth": (drawn.each * square**2).mean(1),
-        "pair": drawn.both * square.prod(1),
-    }
-    for a in (0, 1):
-        draws[f"weighted {a + 1}"] = (drawn.each * square * x[..., a].square()).mean(1)
-        draws[f"cross {a + 1}"] = drawn.both * drawn.y.prod(1) * x[..., a].prod(1)
-    return {name: values.reshape(BATCHES, -1).mean(1) for name, values in draws.items()}
+    batches = {name: [] for name in MOMENTS}
+    for _ in range(CHUNKS):
+        drawn = draw_pairs(law, family, source, PROMPTS // CHUNKS)
+        square, x = drawn.y.square(), drawn.x
+        one, two = drawn.each * square, drawn.both * drawn.y.prod(1)
+        draws = {"second": one.mean(1), "fourth": (one * square).mean(1), "pair": drawn.both * square.prod(1)}
+        for a in (0, 1):
+            draws[f"weighted {a + 1}"] = (one * x[..., a].square()).mean(1)
+            draws[f"cross {a + 1}"] = two * x[..., a].prod(1)
+        for name, values in draws.items():
+            batches[name].append(values.reshape(BATCHES // CHUNKS, -1).mean(1))
+    return {name: torch.cat(means) for name, means in batches.items()}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Threads of torch only disturb each other on arrays this small."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def accepted(means, claim):
@@ -131,12 +140,15 @@ def half_width(means, claim):
     return LIMIT * float(means.std()) / BATCHES**0.5 + 1e-6 * max(1.0, abs(claim))
 
 
-@pytest.mark.parametrize("name", [law for law in LAWS if DEFINED[law]])
+@pytest.mark.parametrize("name", [law for law in LAWS if law != "moments"])
 def test_moments_of_other_responses(name):
     law, shares = LAWS[name](2), []
-    for family in DEFINED[name]:
+    for family in SAMPLED:
         response = FAMILIES[family](2)
-        found = response.moments(law)
+        try:
+            found = response.moments(law)
+        except UndefinedMoment:
+            continue
         claims = {moment: approximate(getattr(found, moment)) for moment in ("second", "fourth", "pair")}
         for moment in ("weighted", "cross"):
             claims |= {f"{moment} {a + 1}": approximate(matrix(getattr(found, moment))[a, a]) for a in (0, 1)}

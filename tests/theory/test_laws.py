@@ -101,7 +101,7 @@ s2 = Symbol("sigma2", nonnegative=True)
 half, third = Rational(1, 2), Rational(1, 3)
 
 LINEAR_ONLY = ("moments", "mixture not reflected", "given kurtosis")
-SLOW = {(1, "gaussian mixture", "hermite 3"), *((2, "gaussian mixture", name) for name in ("cube", "hermite 2", "hermite 3", "kernel 2"))}
+MIXTURE = ("square", "t + t²", "chaos 2")  # the others take theory seconds, and are met at d = 1 in false_claims/test_law_mutants.py
 
 
 def responses(size, name):
@@ -109,7 +109,7 @@ def responses(size, name):
     found = linear_responses(size)
     if name not in LINEAR_ONLY:
         found = found | nonlinear_responses(size, Matrix(laws(size)[name].theory.second_moment))
-    return {key: response for key, response in found.items() if (size, name, key) not in SLOW}
+    return {key: r for key, r in found.items() if name != "gaussian mixture" or r.degree == 1 or key in MIXTURE[: 1 + 2 * (size == 2)]}
 
 
 # a: moments
@@ -227,7 +227,7 @@ def test_loss_of_drawn_layers(drawn):
     assert minimiser.excess(layer) == loss - minimiser.loss >= 0
 
 
-@exactly
+@settings(exactly, max_examples=5)
 @given(prompts(), st.data())
 def test_gradient_along_a_drawn_direction(drawn, data):
     """The loss is of degree four along a line, so its slope is (L(−2) − 8L(−1) + 8L(1) − L(2))/12 exactly."""
@@ -711,7 +711,7 @@ def test_symbols_specialise_to_numbers(law):
             whole = raw_step_size(LAWS[law](d), family(d), s2, n)
         except (UndefinedMoment, ExpectationError):
             continue
-        for size in (1, 2, 3):
+        for size in (1, 3):
             number = raw_step_size(LAWS[law](size), family(size), third, 4)
             put = whole.subs({d: size, n: 4, s2: third})
             difference = cancel(put - number) if put.is_Rational and number.is_Rational else put - number

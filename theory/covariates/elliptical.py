@@ -28,7 +28,7 @@ from sympy import (
 )
 
 from theory.covariates.law import IsotropicLaw, Term, terms, u
-from theory.errors import SettingError, UndefinedMoment
+from theory.errors import SettingError, UnknownMoment
 from theory.exact import covariance_matrix
 from theory.means import AngularMean
 from theory.wick import Excess
@@ -102,7 +102,7 @@ def gaussian_exponential_mean(term: Term, d: Any, precisions: tuple[Any, Any] = 
     E exp(αr² + βs² + γrsu) = ((1 − 2α/p)(1 − 2β/q) − γ²/(pq))^(−d/2)."""
     counts = term.overlap
     if counts is None:
-        raise UndefinedMoment(f"no exact mean of {term.expression}: not a polynomial in r², s², r s u times an exponential.")
+        raise UnknownMoment(f"no exact mean of {term.expression}: not a polynomial in r², s², r s u times an exponential.")
     alpha, beta, coupling = (Dummy() for _ in range(3))
     p, q = precisions
     generating = (p * q) ** (d / 2) * ((p - 2 * alpha) * (q - 2 * beta) - coupling**2) ** (-d / 2)

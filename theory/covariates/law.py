@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from sympy import Add, Expr, Identity, MatMul, MatrixSymbol, Mul, S, Symbol, Trace, exp, expand, sqrt, sympify
 from sympy.matrices.matrixbase import MatrixBase
 
-from theory.errors import UndefinedMoment
+from theory.errors import UndefinedMoment, UnknownMoment
 from theory.exact import is_zero_matrix
 from theory.traces import normal_form
 from theory.wick import Excess
@@ -30,7 +30,8 @@ class CovariateLaw(ABC):
     """The law of x_i and of x_q, which are independent.
 
     A law is a file with a class that defines the abstract members and, to be met by nonlinear responses, `mean`, `weighted` and `cross` (an
-    isotropic one: `pair_mean`). Any method raises UndefinedMoment for a moment that does not exist or has no exact value.
+    isotropic one: `pair_mean`). Any method raises UndefinedMoment for a moment that does not exist,
+    UnknownMoment for one of which no exact value is known.
     """
 
     @property
@@ -59,20 +60,28 @@ class CovariateLaw(ABC):
 
     def mean(self, expr: Any, metric: Any) -> Expr:
         """E h(r, s, u)"""
+        if not _depends(expr):
+            return sympify(expr)
         raise self.undefined(expr)
 
     def weighted(self, expr: Any, metric: Any) -> Any:
         """E h(r) x xᵀ, d×d"""
+        if not _depends(expr):
+            return MatMul(expr, self.second_moment)
         raise self.undefined(expr)
 
     def cross(self, expr: Any, metric: Any) -> Any:
         """E h(r, s, u) x x'ᵀ, d×d"""
         raise self.undefined(expr)
 
-    def undefined(self, expr: Any, reason: str = "the law gives moments to order four only") -> UndefinedMoment:
+    def undefined(self, expr: Any, reason: str = "the law gives moments to order four only") -> UnknownMoment:
         """The error that says that a mean is not known, and why."""
         shown = expr.expression if isinstance(expr, Term) else expr
-        return UndefinedMoment(f"{type(self).__name__}: no exact mean of {shown} (r, s norms, u cosine of two covariates): {reason}.")
+        return UnknownMoment(f"{type(self).__name__}: no exact mean of {shown} (r, s norms, u cosine of two covariates): {reason}.")
+
+
+def _depends(expr: Any) -> bool:
+    return bool(sympify(expr).free_symbols & {r, s, u})
 
 
 class IsotropicLaw(CovariateLaw):
@@ -129,7 +138,7 @@ def isotropy(law: CovariateLaw, covariance: Any) -> Any:
     product = normal_form(MatMul(covariance, Sigma), symmetric=symmetric)
     scale = product[0, 0] if isinstance(product, MatrixBase) else Trace(product).doit() / size
     if not is_zero_matrix(normal_form(product - scale * Identity(size), symmetric=symmetric)):
-        raise UndefinedMoment(
+        raise UnknownMoment(
             f"{type(law).__name__}: this response needs task vectors that are isotropic where the covariates are, W = ω²Σ⁻¹; got W Σ = "
             f"{product.tolist() if isinstance(product, MatrixBase) else product}."
         )

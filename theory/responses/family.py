@@ -21,6 +21,9 @@ class ResponseMoments:
     """The moments of f(x) that the loss of a layer depends on, and those by which its symmetry is judged.
 
     mean      E f(x)
+    third     E f(x)³, 0 as the mean if the family is sign-symmetric
+    mixed     0 if no moment couples the part of ŷ even in the labels with the rest: E f x, E f x xᵀ(·)x, E f³ x and E f² f(x') x', which
+              all vanish if (f, x) ~ (−f, x) or (f, x) ~ (f, −x). Anything else, and the setting is refused: its loss is not known here
     second    E f(x)²
     fourth    E f(x)⁴
     pair      E f(x)² f(x')², x and x' independent, f the same
@@ -29,6 +32,8 @@ class ResponseMoments:
     """
 
     mean: Any
+    third: Any
+    mixed: Any
     second: Any
     fourth: Any
     pair: Any
@@ -81,11 +86,17 @@ class KernelFamily(ResponseFamily):
         """E f(x) given x: 0 unless the family says otherwise"""
         return S.Zero
 
+    def cubed(self) -> Expr:
+        """E f(x)³ given x: 0 unless the family says otherwise"""
+        return S.Zero
+
     def moments(self, law: CovariateLaw) -> ResponseMoments:
-        kernel, metric, average = self.kernel(), self.covariance, self.average()
+        kernel, metric, average, cubed = self.kernel(), self.covariance, self.average(), self.cubed()
         variance = kernel.subs({s: r, u: 1}, simultaneous=True)
         return ResponseMoments(
-            mean=law.mean(average, metric) if average != 0 else S.Zero,
+            mean=law.mean(average, metric),
+            third=law.mean(cubed, metric),
+            mixed=S.Zero if average == cubed == 0 or law.reflected else S.NaN,
             second=law.mean(variance, metric),
             fourth=law.mean(self.fourth(), metric),
             pair=law.mean(self.squares(), metric),

@@ -77,6 +77,8 @@ class Linear(ResponseFamily):
 
         return ResponseMoments(
             mean=S.Zero,
+            third=S.Zero,
+            mixed=S.Zero,
             second=mean(value**2),
             fourth=mean(value**4),
             pair=mean(BilinearForm(w.T * Sigma * w) ** 2),

@@ -44,7 +44,7 @@ from sympy import (
 from theory.covariates.elliptical import Elliptical
 from theory.covariates.gaussian import Gaussian
 from theory.covariates.law import CovariateLaw, isotropy, r, s, u
-from theory.errors import SettingError
+from theory.errors import SettingError, UnknownMoment
 from theory.exact import covariance_matrix, dimension_size
 from theory.means import ChiMean, NormalMean, known_functions
 from theory.responses.family import KernelFamily, ResponseMoments
@@ -69,7 +69,8 @@ class SingleIndex(KernelFamily):
 
     activation   φ, a sympy expression in `single_index.t`
     covariance   W, d×d and positive semidefinite
-    growth       (C, k) with |φ(t)| ≤ C (1+|t|)^k for all t; known for polynomials in t and |t| and for bounded functions listed here
+    growth       (C, k) with |φ(t)| ≤ C (1+|t|)^k for all t; found for polynomials in t and |t| and bounded functions; one that is
+                 given is taken on trust (it is tried at some points), and so are the enclosures that rest on it
     random_sign  False leaves s out: the labels are then not sign-symmetric unless φ is odd
 
     >>> from sympy import symbols
@@ -86,7 +87,7 @@ class SingleIndex(KernelFamily):
     def __post_init__(self) -> None:
         phi = sympify(self.activation)
         if phi.free_symbols != {t}:
-            raise SettingError(f"SingleIndex: activation must be a function of theory.t alone, got {phi}.")
+            raise SettingError(f"SingleIndex: activation must be a function of theory.responses.single_index.t alone, got {phi}.")
         allowed = (sympy.Add, sympy.Mul, sympy.Pow, Symbol, sympy.Number, sympy.NumberSymbol, *known_functions())
         foreign = [node for node in sympy.preorder_traversal(phi) if not isinstance(node, allowed)]
         if foreign or phi.has(sympy.Float):
@@ -124,6 +125,9 @@ class SingleIndex(KernelFamily):
 
     def average(self) -> Expr:
         return S.Zero if self.random_sign else self._single_mean(self.activation)
+
+    def cubed(self) -> Expr:
+        return S.Zero if self.random_sign else self._single_mean(expand(self.activation**3))
 
     def moments(self, law: CovariateLaw) -> ResponseMoments:
         found = self._moments(law)
@@ -206,10 +210,17 @@ class SingleIndex(KernelFamily):
         linear = Linear(self.covariance).moments(law)
         square = alpha**2 + beta**2
         mean: Any = S.Zero
+        third: Any = S.Zero
         if beta != 0 and not self.random_sign:
-            mean = law.mean(beta * sqrt(2 / pi) * r, self.covariance)
+            try:
+                mean = law.mean(beta * sqrt(2 / pi) * r, self.covariance)
+                third = law.mean((3 * alpha**2 * beta + beta**3) * 2 * sqrt(2 / pi) * r**3, self.covariance)
+            except UnknownMoment:  # only the symmetry is judged by them, and it is broken: β E|w·x| ≠ 0
+                mean = third = S.NaN
         return ResponseMoments(
             mean=mean,
+            third=third,
+            mixed=S.Zero,
             second=square * linear.second,
             fourth=(alpha**4 + 6 * alpha**2 * beta**2 + beta**4) * linear.fourth,
             pair=square**2 * linear.pair,
@@ -238,9 +249,11 @@ class SingleIndex(KernelFamily):
         else:
             slope, square = inner(t * phi, 1, 1), inner(phi**2, 2)
             weighted = inner(phi**2 * (t**2 + law.transverse(t)), 2, 2)
-        mean = S.Zero if self.random_sign or self.activation.subs(t, -t) == -self.activation else outer(inner(phi, 1), 1)
+        odd = self.random_sign or self.activation.subs(t, -t) == -self.activation
         return ResponseMoments(
-            mean=mean,
+            mean=S.Zero if odd else outer(inner(phi, 1), 1),
+            third=S.Zero if odd else outer(inner(phi**3, 3), 3),
+            mixed=S.Zero,
             second=outer(square, 2),
             fourth=outer(inner(phi**4, 4), 4),
             pair=outer(square**2, 4),
