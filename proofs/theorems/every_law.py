@@ -38,7 +38,8 @@ def theorem() -> Theorem:
             "The part of the layer that is odd in the labels has to be a best step, and the part that is even has to be 0 on almost every "
             "prompt; no other layer is a global minimiser, and each of them takes the step B* on almost every prompt.",
             "Without the symmetry the best one-step predictor is the same (theorem best-step), and with a symmetry in the sign of the "
-            "covariates instead so is all of this (theorem reflected-covariates); with neither, the even part may be correlated with the rest.",
+            "covariates instead so is all of this (theorem reflected-covariates); with neither, the even part may be correlated with "
+            "the rest.",
             "Every mean here exists if E‖x‖⁴, E y⁴ and E y²‖x‖² are finite for the tokens and the query.",
         ),
     )

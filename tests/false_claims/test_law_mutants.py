@@ -25,7 +25,7 @@ from sympy import Matrix, Rational, expand
 from theory.errors import UndefinedMoment
 
 MUTATED = Rational(101, 100)
-PROMPTS, CHUNKS, BATCHES, RATE, COARSEST, MEDIAN = 400_000, 20, 200, 1e-5, 0.4, 0.06
+PROMPTS, CHUNKS, BATCHES, RATE, COARSEST, MEDIAN = 400_000, 20, 200, 1e-5, 0.5, 0.06
 
 EXACT = {
     "linear": "linear",
