@@ -107,12 +107,13 @@ class TrainConfig(BaseModel):
     @cached_property
     def exact(self) -> bool:
         """Whether training minimises the exact expected loss."""
-        return self.objective == "exact" or (self.objective == "auto" and (self._kurtosis > HEAVY or self._obscurity > OBSCURE))
+        return self.objective == "exact" or (self.objective == "auto" and (self.heavy_tailed or self._obscurity > OBSCURE))
 
-    @property
-    def _kurtosis(self) -> float:
+    @cached_property
+    def heavy_tailed(self) -> bool:
+        """Whether E y⁴ is so much more than (E y²)² that means over prompts have no error to be trusted."""
         moments = self.setting.moments
-        return number(moments.mu_4) / number(moments.tau) ** 2
+        return number(moments.mu_4) > HEAVY * number(moments.tau) ** 2
 
     @property
     def target(self) -> float:

@@ -25,6 +25,7 @@ from numerics.folder import CONFIG, RunFolder
 from numerics.objective import ExactObjective, learned_step
 from numerics.run import Trainer
 from numerics.train import OneLineErrors
+from theory import TheoryError
 
 SWEEPS = {"context": ("5", "10", "20", "40", "80"), "dimension": ("1", "2", "4", "8"), "noise": ("0", "1", "2", "4")}
 AXES = {"context": "n, examples in a prompt", "dimension": "d, dimension of a covariate", "noise": "σ², variance of the label noise"}
@@ -153,7 +154,7 @@ def main(out: Path, seeds: int, **fixed: object) -> None:
         folder = RunFolder(out)
         folder.write("step_sizes.png", draw(points, _curve(build), title))
         folder.write("step_sizes.csv", table(points))
-    except NumericsError as error:
+    except (NumericsError, TheoryError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     worst = max(points, key=lambda point: abs(point.mean - point.theory) / (abs(point.theory) or 1))

@@ -18,6 +18,7 @@ from numerics.config import TrainConfig
 from numerics.errors import ConfigError, NumericsError
 from numerics.folder import RunFolder
 from numerics.run import EXIT_CODES, Result, train
+from theory import TheoryError
 
 
 def _option(name: str, field: FieldInfo) -> click.Option:
@@ -72,7 +73,7 @@ def main(out: Path | None, resume: bool, **values: Any) -> None:
             config = TrainConfig.build(**values)
             folder = RunFolder.create(out or _new_folder(config), config)
         result = _with_progress(console, config, folder)
-    except NumericsError as error:
+    except (NumericsError, TheoryError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -224,11 +224,11 @@ def one_setting(dimension: int, covariates: str, response: str, context: int, no
             covariates=law, response=response_family(response, law), noise_variance=rational("--noise", noise), context_length=context
         )
         _ = setting.moments
+        with staging(out, folder=True):
+            pass
+        sources = setting_document(setting, list(_judged(THEOREMS)))
     except TheoryError as error:
         raise click.UsageError(str(error)) from None
-    with staging(out, folder=True):
-        pass
-    sources = setting_document(setting, list(_judged(THEOREMS)))
     for path in write_folder(out, sources if tex else compiled(sources)):
         click.echo(path)
 

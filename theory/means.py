@@ -169,7 +169,7 @@ def enclosure(expr: Any, precision: int = 53) -> Any:
         value = _ball(expr, {}, False).real
     finally:
         ctx.prec = before
-    if not value.is_finite() or float(value.rad()) > 2.0**-20 * max(abs(float(value.mid())), 2.0**-20):
+    if not value.is_finite() or float(value.rad()) > 2.0**-20 * abs(float(value.mid())):
         raise EnclosureError(f"enclosure: only {value} could be certified for {expr}.")
     return value
 
@@ -178,7 +178,10 @@ def is_nonzero(scalar: Any) -> bool:
     """Whether a scalar is known not to be 0, by its assumptions or by a certified enclosure."""
     if scalar.is_nonzero is not None or scalar.free_symbols:
         return scalar.is_nonzero is True
-    return not enclosure(scalar).contains(0)
+    try:
+        return not enclosure(scalar).contains(0)
+    except EnclosureError:
+        return False
 
 
 def _sympy_number(ball: Any) -> Rational:

@@ -84,7 +84,7 @@ class Alphabet:
         if not matrix or symbol.shape == (1, 1) or base in self._symmetric:
             self._self_transposed.append(True)
         else:
-            self._self_transposed.append(isinstance(base, MatrixBase) and base.rows == base.cols and base.is_symmetric())
+            self._self_transposed.append(isinstance(base, MatrixBase) and base.rows == base.cols and base.is_symmetric(simplify=False))
         self._id[symbol] = new = len(self.symbols) - 1
         if isinstance(symbol, Inverse):
             other = self.letter(symbol.arg)

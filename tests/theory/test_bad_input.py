@@ -1,5 +1,7 @@
 """Every bad input is refused with a one-line TheoryError that names the argument; floats with the way to pass a Rational."""
 
+from dataclasses import replace
+
 import pytest
 from sympy import (
     Float,
@@ -11,10 +13,14 @@ from sympy import (
     OneMatrix,
     Rational,
     ZeroMatrix,
+    asin,
+    cos,
     eye,
     nan,
     oo,
     pi,
+    sign,
+    sin,
     symbols,
     zeros,
     zoo,
@@ -26,13 +32,20 @@ from theory import (
     Gaussian,
     Linear,
     LinearAttention,
+    Moments,
+    Rademacher,
     Setting,
     SettingError,
+    SingleIndex,
+    Sphere,
     TheoryError,
+    UnknownMoment,
     global_minimiser,
     in_context_gradient,
     in_context_loss,
 )
+from theory.means import Mean
+from theory.responses.single_index import t
 
 n, d = symbols("n d", integer=True, positive=True)
 
@@ -212,3 +225,35 @@ def test_good_input_is_not_refused():
     assert setting(context_length=n, normalisation=n).normalisation == n
     assert family(scale=Rational(-1, 3), last_column=Matrix([1, 2, 3])).dimension == 2
     assert blocks(last_column=Matrix([1, 2, 3])).key_query[:, 2] == Matrix([1, 2, 3])
+
+
+LAWS = [
+    (lambda: Linear(eye(2), Rademacher(2 * eye(2))), "second moment of task"),
+    (lambda: Linear(eye(2), Rademacher.isotropic(3)), "second moment of task"),
+    (lambda: Linear(eye(2), "x"), "task must be a covariate law"),
+    (lambda: Moments(eye(2), ((-5, eye(2)),)), "which no law has"),
+    (lambda: SingleIndex(asin(t / 1000), eye(2), growth=(1, 0)), "asin"),
+    (lambda: SingleIndex(sign(t), zeros(2, 2)).moments(Sphere(eye(2))), "W = 0"),
+]
+
+
+@pytest.mark.parametrize(("make", "words"), LAWS)
+def test_laws_that_are_none(make, words):
+    with pytest.raises(TheoryError, match=words) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("phi", [cos(t**2), sin(t**3), sin(t) + cos(t**2)])
+def test_a_sine_of_a_power_is_no_trigonometric_polynomial(phi):
+    moments = SingleIndex.isotropic(phi, 2).moments(Gaussian.isotropic(2))
+    assert moments.second.has(Mean)
+
+
+def test_a_law_with_neither_symmetry_is_refused():
+    class Shifted(Linear):
+        def moments(self, law):
+            return replace(super().moments(law), mixed=Integer(1))
+
+    with pytest.raises(UnknownMoment, match="neither"):
+        in_context_loss(setting(response=Shifted(eye(2))), LinearAttention(Matrix([0, 0, 1]), eye(3)))

@@ -52,6 +52,7 @@ from sympy import (
     sign,
     simplify,
     sin,
+    sqrt,
     symbols,
     tanh,
     zeros,
@@ -88,7 +89,7 @@ from theory import (
 from theory.bilinear import BilinearForm
 from theory.errors import HypothesisError, UndefinedMoment
 from theory.loss import one_step_moments, specialise
-from theory.responses.single_index import relu, t
+from theory.responses.single_index import hermite, relu, t
 from theory.step_size import hypotheses, paper_step_size
 from theory.table import status
 from theory.wick import expectation, independent_rows, random_vector
@@ -734,6 +735,12 @@ REFUSED = [
     ("relu without a sign, sphere", Sphere(eye(2)), SingleIndex.isotropic(relu, 2, random_sign=False), "sign symmetry"),
     ("t + t² without a sign", Laplace.isotropic(2), SingleIndex.isotropic(t + t**2, 2, random_sign=False), "sign symmetry"),
     ("cos without a sign", Sphere(eye(2)), SingleIndex.isotropic(cos(t), 2, random_sign=False), "sign symmetry"),
+    (
+        "He₂ without a sign at d = 1, of mean 0",
+        Gaussian.isotropic(1),
+        SingleIndex.isotropic(hermite(2), 1, random_sign=False),
+        "sign symmetry",
+    ),
     ("abs without a sign, symbolic", Gaussian.isotropic(d), SingleIndex.isotropic(Abs(t), d, random_sign=False), "sign symmetry"),
     (
         "t tanh without a sign",
@@ -769,6 +776,16 @@ def test_an_odd_response_needs_no_random_sign(phi):
     assert all(hypothesis.holds for hypothesis in hypotheses(setting))
     signed = Setting(covariates=Gaussian.isotropic(2), response=SingleIndex.isotropic(phi, 2), noise_variance=1, context_length=3)
     assert paper_step_size(setting) == paper_step_size(signed)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "sphere", "student 9", "scale mixture", "rademacher"])
+def test_an_even_response_has_exactly_no_linear_part(name):
+    """K = 0 exactly, and not a difference of integrals that no enclosure can tell from 0."""
+    response = SingleIndex.isotropic(t * tanh(t), 2, growth=(1, 1))
+    assert matrix(response.moments(LAWS[name](2)).cross).is_zero_matrix
+    setting = Setting(covariates=LAWS[name](2), response=response, noise_variance=1, context_length=3)
+    assert paper_step_size(setting).value == 0
+    assert "no part that is linear" in paper_step_size(setting).explanation
 
 
 def test_an_undefined_moment_is_named():
@@ -855,6 +872,8 @@ BAD = [
     ("growth negative", lambda: SingleIndex.isotropic(cos(t), 2, growth=(1, -1)), "growth"),
     ("growth not whole", lambda: SingleIndex.isotropic(cos(t), 2, growth=(1, half)), "growth"),
     ("φ with a pole", lambda: SingleIndex.isotropic(1 / t, 2, growth=(1, 0)), "growth"),
+    ("φ complex on the left", lambda: SingleIndex.isotropic(sqrt(t), 2, growth=(1, 1)), "growth"),
+    ("φ complex by a root", lambda: SingleIndex.isotropic(t**third, 2, growth=(10, 1)), "growth"),
     ("single index: d = 0", lambda: SingleIndex.isotropic(t, 0), "dimension"),
     ("single index: W indefinite", lambda: SingleIndex(t, diag(1, -1)), "covariance"),
     ("rbf: length 0", lambda: RBF.isotropic(2, 0), "length"),

@@ -137,6 +137,8 @@ def isotropy(law: CovariateLaw, covariance: Any) -> Any:
     symmetric = [m for matrix in (Sigma, covariance) for m in matrix.atoms(MatrixSymbol)]
     product = normal_form(MatMul(covariance, Sigma), symmetric=symmetric)
     scale = product[0, 0] if isinstance(product, MatrixBase) else Trace(product).doit() / size
+    if scale.is_zero:
+        raise UnknownMoment(f"{type(law).__name__}: W = 0 leaves a nonlinear response without an argument; give W a positive variance.")
     if not is_zero_matrix(normal_form(product - scale * Identity(size), symmetric=symmetric)):
         raise UnknownMoment(
             f"{type(law).__name__}: this response needs task vectors that are isotropic where the covariates are, W = ω²Σ⁻¹; got W Σ = "

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import ImmutableMatrix, S, exp, sympify
+from sympy import ImmutableMatrix, S, sympify
+from sympy.matrices.matrixbase import MatrixBase
 
-from theory.covariates.law import CovariateLaw, r
-from theory.errors import SettingError
+from theory.covariates.law import CovariateLaw
+from theory.errors import SettingError, UnknownMoment
 from theory.exact import covariance_matrix, exact_scalar, is_zero_matrix
 from theory.traces import normal_form
 from theory.wick import Excess
@@ -35,6 +36,10 @@ class Moments(CovariateLaw):
         )
         if any(K.shape != second.shape for _, K in fourth):
             raise SettingError(f"Moments: every K in fourth must be of the shape of second, {second.shape[0]}×{second.shape[1]}.")
+        for i in range(int(second.shape[0]) if isinstance(second, MatrixBase) else 0):
+            fourth_i = sum((3 * weight * K[i, i] ** 2 for weight, K in fourth), S.Zero)
+            if (fourth_i - second[i, i] ** 2).is_negative:
+                raise SettingError(f"Moments: fourth gives E x_{i}⁴ = {fourth_i} < (E x_{i}²)², which no law has.")
         object.__setattr__(self, "second", second)
         object.__setattr__(self, "fourth", fourth)
 
@@ -62,6 +67,6 @@ class Moments(CovariateLaw):
             or sum(weights) != 1
             or not is_zero_matrix(normal_form(average - self.second))
         ):
-            raise self.undefined(exp(r), "a sampler needs weights that are probabilities, and Σ as the average of the K")
+            raise UnknownMoment("Moments: a sampler needs weights in fourth that are probabilities, and second as the average of its K.")
         zero = ImmutableMatrix.zeros(int(self.dimension), 1)
         return source.gaussian_mixture(tuple((weight, zero, K) for weight, K in self.fourth), *shape)

@@ -29,6 +29,17 @@ class Linear(ResponseFamily):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "covariance", covariance_matrix("Linear", self.covariance, SettingError, definite=False))
+        if self.task is None:
+            return
+        if not isinstance(self.task, CovariateLaw):
+            raise SettingError(f"Linear: task must be a covariate law, got a {type(self.task).__name__}.")
+        if not self.task.reflected:
+            raise SettingError(
+                f"Linear: w and −w must have the same law, else the labels are not sign-symmetric and no closed form of the minimum is "
+                f"known; that of {type(self.task).__name__} cannot be seen to be so."
+            )
+        if self.task.second_moment != self.covariance:
+            raise SettingError("Linear: covariance must be the second moment of task; Linear.of(task) takes it from there.")
 
     @classmethod
     def isotropic(cls, dimension: Any) -> Linear:
@@ -48,11 +59,6 @@ class Linear(ResponseFamily):
         """
         if not isinstance(task, CovariateLaw):
             raise SettingError(f"Linear.of: task must be a covariate law, got a {type(task).__name__}.")
-        if not task.reflected:
-            raise SettingError(
-                f"Linear.of: w and −w must have the same law, else the labels are not sign-symmetric and no closed form of the minimum is "
-                f"known; that of {type(task).__name__} cannot be seen to be so."
-            )
         return cls(task.second_moment, task)
 
     @property

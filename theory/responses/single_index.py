@@ -88,10 +88,10 @@ class SingleIndex(KernelFamily):
         phi = sympify(self.activation)
         if phi.free_symbols != {t}:
             raise SettingError(f"SingleIndex: activation must be a function of theory.responses.single_index.t alone, got {phi}.")
-        allowed = (sympy.Add, sympy.Mul, sympy.Pow, Symbol, sympy.Number, sympy.NumberSymbol, *known_functions())
+        allowed = (sympy.Add, sympy.Mul, sympy.Pow, Symbol, sympy.Number, sympy.NumberSymbol, *_functions())
         foreign = [node for node in sympy.preorder_traversal(phi) if not isinstance(node, allowed)]
         if foreign or phi.has(sympy.Float):
-            wanted = ", ".join(sorted(function.__name__ for function in known_functions()))
+            wanted = ", ".join(sorted(function.__name__ for function in _functions()))
             raise SettingError(
                 f"SingleIndex: activation is made of exact numbers, powers and {wanted}; got {foreign[0] if foreign else phi}."
             )
@@ -105,7 +105,7 @@ class SingleIndex(KernelFamily):
             raise SettingError(f"SingleIndex: growth must be (C, k), C > 0 and k = 0, 1, 2, …, got {growth}.")
         for point in (-1000, -100, -10, -3, -1, Rational(-1, 2), 0, Rational(1, 2), 1, 3, 10, 100, 1000):
             value = sympy.N(phi.subs(t, point))
-            if not value.is_finite or abs(value) > C * (1 + abs(point)) ** k * (1 + Rational(1, 10**9)):
+            if value.is_real is not True or abs(value) > C * (1 + abs(point)) ** k * (1 + Rational(1, 10**9)):
                 raise SettingError(f"SingleIndex: growth {growth} does not hold, φ({point}) = {value}.")
         object.__setattr__(self, "growth", (C, k))
 
@@ -268,6 +268,11 @@ class SingleIndex(KernelFamily):
         return value * source.sign(batch, 1) if self.random_sign else value
 
 
+def _functions() -> tuple[Any, ...]:
+    """The functions that an activation is made of, those with an enclosure; arcsin is not real everywhere."""
+    return tuple(function for function in known_functions() if function is not asin)
+
+
 def _isserlis(a: int, b: int) -> Expr:
     """E t^a t'^b for Gaussian t, t' with variances r², s² and covariance r s u"""
     if (a + b) % 2:
@@ -302,7 +307,7 @@ def _trigonometric(h: Expr) -> dict[Any, tuple[Any, Any]] | None:
         if None in exponents:
             return None
         omega = expand(sum(exponents, S.Zero) / (sympy.I * t))
-        if not omega.is_real:
+        if omega.free_symbols or not omega.is_real:
             return None
         waves[omega] = waves.get(omega, S.Zero) + coefficient
     found = {}
@@ -328,7 +333,7 @@ def _absolute_bound(law: Elliptical, m: int) -> Any:
 
 def _growth(phi: Expr) -> tuple[Any, Any] | None:
     """(C, k) for polynomials in t, |t|, max, and for sums of bounded functions; None where it is not known."""
-    bounded = (sin, cos, erf, sign, sympy.tanh, sympy.atan, sympy.asin, sympy.Heaviside)
+    bounded = (sin, cos, erf, sign, sympy.tanh, sympy.atan, sympy.Heaviside)
     C, k = S.Zero, 0
     for term in sympy.Add.make_args(expand(phi)):
         coefficient, rest = term.as_independent(t)
