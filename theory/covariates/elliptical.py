@@ -55,6 +55,11 @@ class Elliptical(IsotropicLaw):
         d = self.dimension
         return ((gammasimp(self.norm_power(Integer(4)) / (d * (d + 2))) - 1, self.covariance),)
 
+    @property
+    def largest_variance(self) -> Any:
+        """v with E (R² − t²) ≤ d v (1+|t|)² given any coordinate t"""
+        return Integer(1)
+
     @abstractmethod
     def norm_power(self, a: Any) -> Expr:
         """E R^a, R the norm of the whitened covariate"""

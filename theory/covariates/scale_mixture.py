@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, Integer, S, exp, sqrt, sympify
+from sympy import Expr, Integer, Max, S, exp, sqrt, sympify
 
 from theory.covariates.elliptical import Bound, StretchedGaussian, chi_power, gaussian_exponential_mean, z
 from theory.covariates.law import CovariateLaw, Term
@@ -45,6 +45,10 @@ class ScaleMixture(StretchedGaussian):
     def transverse(self, t: Any) -> Expr:
         density = [(p * exp(-(t**2) / (2 * v)) / sqrt(v), v) for p, v in self.scales]
         return (self.dimension - 1) * sum(w * v for w, v in density) / sum(w for w, _ in density)
+
+    @property
+    def largest_variance(self) -> Any:
+        return Max(1, *(v for _, v in self.scales))
 
     def exponential_mean(self, term: Term) -> Expr:
         total = S.Zero

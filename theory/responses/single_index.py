@@ -103,7 +103,7 @@ class SingleIndex(KernelFamily):
         C, k = (sympify(part) for part in growth)
         if not (k.is_Integer and k >= 0 and C.is_positive):
             raise SettingError(f"SingleIndex: growth must be (C, k), C > 0 and k = 0, 1, 2, …, got {growth}.")
-        for point in (-1000, -100, -10, -3, -1, Rational(-1, 2), 0, Rational(1, 2), 1, 3, 10, 100, 1000):
+        for point in (-(10**6), -1000, -100, -10, -3, -1, Rational(-1, 2), 0, Rational(1, 2), 1, 3, 10, 100, 1000, 10**6):
             value = sympy.N(phi.subs(t, point))
             if value.is_real is not True or abs(value) > C * (1 + abs(point)) ** k * (1 + Rational(1, 10**9)):
                 raise SettingError(f"SingleIndex: growth {growth} does not hold, φ({point}) = {value}.")
@@ -235,10 +235,12 @@ class SingleIndex(KernelFamily):
         size = C * (1 + omega) ** k * (1 + _rho) ** k  # |φ(ωρt)| ≤ size (1+|t|)^k
 
         def inner(h: Expr, power: int, extra: int = 0) -> Expr:
-            return law.projection_mean(h, t, (size**power * (d + 1) ** (extra // 2), power * k + extra))
+            return law.projection_mean(h, t, (size**power * (d * law.largest_variance + 1) ** (extra // 2), power * k + extra))
 
         def outer(value: Expr, power: int, extra: int = 0) -> Expr:
-            constant = (C * (1 + omega) ** k) ** power * _absolute_bound(law, power * k + extra) * (d + 1) ** (extra // 2)
+            constant = (
+                (C * (1 + omega) ** k) ** power * _absolute_bound(law, power * k + extra) * (d * law.largest_variance + 1) ** (extra // 2)
+            )
             return ChiMean(value, _rho, d, (constant, power * k))
 
         phi = self.activation.subs(t, omega * _rho * t)
