@@ -154,7 +154,8 @@ class StudentMean(Mean):
 def enclosure(expr: Any, precision: int = 53) -> Any:
     """A ball (arb) that contains the value of an exact real expression without free symbols.
 
-    precision  bits to compute with. Raises EnclosureError where the ball is no better than 2⁻²⁰ of the value, or a function is not known.
+    precision  bits to compute with. Raises EnclosureError where the ball's radius is more than 2⁻²⁰ of the value and than 2⁻⁸⁰, or a
+               function is not known.
 
     >>> from sympy import pi, sqrt
     >>> enclosure(2 / sqrt(pi))
@@ -169,7 +170,7 @@ def enclosure(expr: Any, precision: int = 53) -> Any:
         value = _ball(expr, {}, False).real
     finally:
         ctx.prec = before
-    if not value.is_finite() or float(value.rad()) > 2.0**-20 * abs(float(value.mid())):
+    if not value.is_finite() or float(value.rad()) > max(2.0**-20 * abs(float(value.mid())), 2.0**-80):
         raise EnclosureError(f"enclosure: only {value} could be certified for {expr}.")
     return value
 
