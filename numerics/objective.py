@@ -46,7 +46,6 @@ class ExactObjective:
             notation.mu_22: moments.mu_22,
         }
         self._values: dict[Any, Tensor] = {
-            notation.n: torch.tensor(float(setting.context_length), dtype=DTYPE),
             **{symbol: torch.tensor(number(value), dtype=DTYPE) for symbol, value in scalars.items()},
             notation.Sigma: self.covariance,
             notation.C: to_tensor(moments.C.as_explicit()),

@@ -11,16 +11,14 @@ whose law is not rotation-invariant), sign symmetry in that E f(x) and E f(x)³ 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sympy import Expr, Identity, Inverse, MatMul, S, Trace, cancel, expand
-from sympy.matrices.matrixbase import MatrixBase
+from sympy import Expr, Inverse, MatMul, S, cancel, expand
 
 from theory.errors import HypothesisError
-from theory.exact import is_zero_matrix
 from theory.loss import one_step_moments, specialise, symmetric_symbols
 from theory.setting import Setting
-from theory.traces import normal_form
+from theory.traces import multiple_of_identity
 
 
 class StepSize(NamedTuple):
@@ -58,23 +56,14 @@ def hypotheses(setting: Setting) -> tuple[Hypothesis, ...]:
     """The hypotheses of Theorem 3, each verified from the moments of the setting. Raises UndefinedMoment where one does not exist."""
     moments, f = setting.moments, setting.response_moments
     found = [Hypothesis("finite moments", True, "E‖x‖⁴, E y⁴ and E y²‖x‖² are finite")]
+    inverse = Inverse(moments.Sigma)
     for name, matrix in (("C = E y² x xᵀ", moments.C), ("K = E y y' x x'ᵀ", moments.K)):
-        holds = multiple_of_identity(MatMul(Inverse(moments.Sigma), matrix), setting) is not None
+        holds = multiple_of_identity(MatMul(inverse, matrix), setting.dimension, symmetric=symmetric_symbols(setting)) is not None
         found.append(Hypothesis("rotation invariance in C and K", holds, f"{name} is {'a multiple' if holds else 'no multiple'} of Σ"))
     odd = {"E f(x)": f.mean, "E f(x)³": f.third}
     name, value = next(((name, value) for name, value in odd.items() if expand(value) != 0), ("E f(x)", f.mean))
     found.append(Hypothesis("sign symmetry", expand(value) == 0, f"{name} is not known to be 0" if value is S.NaN else f"{name} = {value}"))
     return tuple(found)
-
-
-def multiple_of_identity(matrix: Any, setting: Setting) -> Any:
-    """The scalar s with matrix = s I, or None."""
-    product, size = normal_form(matrix, symmetric=symmetric_symbols(setting)), setting.dimension
-    scale = product[0, 0] if isinstance(product, MatrixBase) else Trace(product).doit() / size
-    difference = normal_form(product - scale * Identity(size), symmetric=symmetric_symbols(setting))
-    if isinstance(difference, MatrixBase):
-        difference = difference.applyfunc(cancel)
-    return scale if is_zero_matrix(difference) else None
 
 
 def paper_step_size(setting: Setting) -> StepSize:

@@ -15,13 +15,14 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
-from sympy import Add, Expr, Identity, Integer, MatAdd, MatMul, MatPow, Mul, Pow, Rational, S, Trace, Transpose, ZeroMatrix, sympify
+from sympy import Add, Expr, Identity, Integer, MatAdd, MatMul, MatPow, Mul, Pow, Rational, S, Trace, Transpose, ZeroMatrix, cancel, sympify
 from sympy.matrices.expressions.inverse import Inverse
 from sympy.matrices.expressions.matexpr import MatrixSymbol
 from sympy.matrices.matrixbase import MatrixBase
 
 from theory.bilinear import BilinearForm
 from theory.errors import TheoryError
+from theory.exact import is_zero_matrix
 
 Word = tuple[int, ...]
 Monomial = tuple[Word, ...]
@@ -322,6 +323,23 @@ def normal_form(expr: Any, *, symmetric: Iterable[Any] = ()) -> Any:
     return alphabet.expression(alphabet.scalar(expr))
 
 
+def multiple_of_identity(matrix: Any, size: Any, *, symmetric: Iterable[Any] = ()) -> Any:
+    """The scalar s with matrix = s I in the normal form, or None.
+
+    >>> from sympy import Matrix, MatrixSymbol
+    >>> K = MatrixSymbol("K", 2, 2)
+    >>> multiple_of_identity(3 * K * K.inv(), 2), multiple_of_identity(Matrix([[1, 0], [0, 2]]), 2)
+    (3, None)
+    """
+    symmetric = tuple(symmetric)
+    product = normal_form(matrix, symmetric=symmetric)
+    scale = product[0, 0] if isinstance(product, MatrixBase) else Trace(product).doit() / size
+    difference = normal_form(product - scale * Identity(size), symmetric=symmetric)
+    if isinstance(difference, MatrixBase):
+        difference = difference.applyfunc(cancel)
+    return scale if is_zero_matrix(difference) else None
+
+
 def gradient(expr: Any, symbol: Any, *, symmetric: Iterable[Any] = ()) -> Any:
     """∂expr/∂symbol of a scalar expression, of the symbol's shape; a symmetric symbol is refused.
 
@@ -341,4 +359,4 @@ def gradient(expr: Any, symbol: Any, *, symmetric: Iterable[Any] = ()) -> Any:
     return alphabet.expression(add(p for p, _ in combination))
 
 
-__all__ = ["Alphabet", "Polynomial", "Word", "add", "gradient", "multiply", "normal_form"]
+__all__ = ["Alphabet", "Polynomial", "Word", "add", "gradient", "multiple_of_identity", "multiply", "normal_form"]

@@ -18,9 +18,9 @@ from theory.means import Mean, enclosure
 from theory.minimiser import global_minimiser
 from theory.notation import TABLE
 from theory.setting import Setting
-from theory.step_size import hypotheses, multiple_of_identity, paper_step_size
+from theory.step_size import hypotheses, paper_step_size
 from theory.table import status
-from theory.traces import normal_form
+from theory.traces import multiple_of_identity, normal_form
 
 THEOREMS = ("every-law", "reflected-covariates", "tokens", "nonlinear-responses", "minimisers-beyond-gaussian")
 """The theorems that a setting's page rests on."""
@@ -79,7 +79,7 @@ def setting_document(setting: Setting, verdicts: Sequence[Verdict]) -> dict[str,
 
 def _multiple(matrix: Any, of: Any, setting: Setting) -> Any:
     """A matrix as one multiple of another, where it is one."""
-    scale = multiple_of_identity(MatMul(Inverse(of), matrix), setting)
+    scale = multiple_of_identity(MatMul(Inverse(of), matrix), setting.dimension, symmetric=symmetric_symbols(setting))
     return normal_form(matrix, symmetric=symmetric_symbols(setting)) if scale is None else MatMul(scale, of)
 
 

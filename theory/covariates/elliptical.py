@@ -37,10 +37,14 @@ theta, z = Symbol("theta", real=True), Symbol("z", real=True)
 Bound = tuple[Any, Any]
 
 
+@dataclass(frozen=True)
 class Elliptical(IsotropicLaw):
     """An elliptical law with covariance Σ."""
 
     covariance: Any
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "covariance", covariance_matrix(type(self).__name__, self.covariance, SettingError, definite=True))
 
     @property
     def dimension(self) -> Any:
@@ -127,11 +131,6 @@ def chi_power(a: Any, d: Any) -> Expr:
 @dataclass(frozen=True)
 class StretchedGaussian(Elliptical):
     """A Gaussian covariate times an independent positive number, or divided by its norm; `covariance` is that of the product."""
-
-    covariance: Any
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "covariance", covariance_matrix(type(self).__name__, self.covariance, SettingError, definite=True))
 
     def draw(self, source: Any, *shape: int) -> Any:
         white = source.normal(*shape, int(self.dimension))

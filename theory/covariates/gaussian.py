@@ -11,7 +11,7 @@ from theory.covariates.elliptical import Bound, Elliptical, chi_power, gaussian_
 from theory.covariates.law import CovariateLaw, Term
 from theory.covariates.mixture import centred_mixture
 from theory.errors import SettingError
-from theory.exact import covariance_matrix, dimension_size
+from theory.exact import dimension_size
 from theory.means import NormalMean
 from theory.wick import Excess
 
@@ -26,11 +26,6 @@ class Gaussian(Elliptical):
     >>> Gaussian(Matrix([[2, Rational(1, 2)], [Rational(1, 2), 1]])).dimension
     2
     """
-
-    covariance: Any
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "covariance", covariance_matrix("Gaussian", self.covariance, SettingError, definite=True))
 
     @classmethod
     def isotropic(cls, dimension: Any) -> Gaussian:

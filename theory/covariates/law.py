@@ -14,12 +14,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
-from sympy import Add, Expr, Identity, MatMul, MatrixSymbol, Mul, S, Symbol, Trace, exp, expand, sqrt, sympify
+from sympy import Add, Expr, MatMul, MatrixSymbol, Mul, S, Symbol, exp, expand, sqrt, sympify
 from sympy.matrices.matrixbase import MatrixBase
 
 from theory.errors import UndefinedMoment, UnknownMoment
-from theory.exact import is_zero_matrix
-from theory.traces import normal_form
+from theory.traces import multiple_of_identity, normal_form
 from theory.wick import Excess
 
 r, s = Symbol("r", positive=True), Symbol("s", positive=True)
@@ -135,15 +134,16 @@ def isotropy(law: CovariateLaw, covariance: Any) -> Any:
     """ω² where the task vectors have covariance W = ω²Σ⁻¹. Raises UndefinedMoment for any other W."""
     Sigma, size = law.second_moment, law.dimension
     symmetric = [m for matrix in (Sigma, covariance) for m in matrix.atoms(MatrixSymbol)]
-    product = normal_form(MatMul(covariance, Sigma), symmetric=symmetric)
-    scale = product[0, 0] if isinstance(product, MatrixBase) else Trace(product).doit() / size
-    if scale.is_zero:
-        raise UnknownMoment(f"{type(law).__name__}: W = 0 leaves a nonlinear response without an argument; give W a positive variance.")
-    if not is_zero_matrix(normal_form(product - scale * Identity(size), symmetric=symmetric)):
+    product = MatMul(covariance, Sigma)
+    scale = multiple_of_identity(product, size, symmetric=symmetric)
+    if scale is None:
+        shown = normal_form(product, symmetric=symmetric)
         raise UnknownMoment(
             f"{type(law).__name__}: this response needs task vectors that are isotropic where the covariates are, W = ω²Σ⁻¹; got W Σ = "
-            f"{product.tolist() if isinstance(product, MatrixBase) else product}."
+            f"{shown.tolist() if isinstance(shown, MatrixBase) else shown}."
         )
+    if scale.is_zero:
+        raise UnknownMoment(f"{type(law).__name__}: W = 0 leaves a nonlinear response without an argument; give W a positive variance.")
     return scale
 
 

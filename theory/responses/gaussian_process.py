@@ -46,6 +46,14 @@ class GaussianProcess(KernelFamily):
         return source.gaussian_process(self.kernel(), (r, s, u), source.multiplied(covariates, source.root(self.covariance)))
 
 
+def whole_degree(where: str, value: Any) -> Any:
+    """A degree 1, 2, …, or a SettingError."""
+    degree = sympify(value)
+    if not (degree.is_Integer and degree >= 1):
+        raise SettingError(f"{where}: degree must be a whole number ≥ 1, got {degree}.")
+    return degree
+
+
 @dataclass(frozen=True)
 class RBF(GaussianProcess):
     """k(x, x') = exp(−(x − x')ᵀW(x − x') / (2ℓ²)).
@@ -78,10 +86,8 @@ class PolynomialKernel(GaussianProcess):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "degree", sympify(self.degree))
+        object.__setattr__(self, "degree", whole_degree("PolynomialKernel", self.degree))
         object.__setattr__(self, "offset", exact_scalar("PolynomialKernel", "offset", self.offset, SettingError))
-        if not (self.degree.is_Integer and self.degree >= 1):
-            raise SettingError(f"PolynomialKernel: degree must be a whole number ≥ 1, got {self.degree}.")
         if self.offset.is_negative:
             raise SettingError(f"PolynomialKernel: offset must be ≥ 0, got {self.offset}.")
 
@@ -89,4 +95,4 @@ class PolynomialKernel(GaussianProcess):
         return (self.offset + r * s * u) ** self.degree / factorial(self.degree)
 
 
-__all__ = ["RBF", "GaussianProcess", "PolynomialKernel"]
+__all__ = ["RBF", "GaussianProcess", "PolynomialKernel", "whole_degree"]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, Integer, factorial, sympify
+from sympy import Expr, Integer, factorial
 
-from theory.errors import SettingError
 from theory.responses.family import r, s, u
-from theory.responses.gaussian_process import GaussianProcess
+from theory.responses.gaussian_process import GaussianProcess, whole_degree
 
 
 @dataclass(frozen=True)
@@ -29,9 +28,7 @@ class RandomPolynomial(GaussianProcess):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "degree", sympify(self.degree))
-        if not (self.degree.is_Integer and self.degree >= 1):
-            raise SettingError(f"RandomPolynomial: degree must be a whole number ≥ 1, got {self.degree}.")
+        object.__setattr__(self, "degree", whole_degree("RandomPolynomial", self.degree))
 
     def kernel(self) -> Expr:
         return (r * s * u) ** self.degree / factorial(self.degree)
