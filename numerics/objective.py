@@ -90,9 +90,9 @@ class ExactObjective:
         return self._excess(self._at(v, M) | {notation.B: learned_step(v.to(DTYPE), M.to(DTYPE)) - self.step})
 
     def gradient(self, v: Tensor, M: Tensor) -> tuple[Tensor, Tensor]:
-        """∂L/∂v and ∂L/∂M"""
+        """∂L/∂v and ∂L/∂M, leading axes as for the loss"""
         v, M = (t.detach().to(DTYPE).requires_grad_() for t in (v, M))
-        slope_v, slope_M = torch.autograd.grad(self.loss(v, M), (v, M))
+        slope_v, slope_M = torch.autograd.grad(self.loss(v, M).sum(), (v, M))
         return slope_v, slope_M
 
     def step_error(self, v: Tensor, M: Tensor) -> float:

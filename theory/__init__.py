@@ -24,6 +24,7 @@ from theory.errors import (
     UndefinedMoment,
     UnknownMoment,
 )
+from theory.landscape import StationaryFamily, stationary_points
 from theory.loss import in_context_gradient, in_context_loss
 from theory.means import enclosure
 from theory.minimiser import Minimiser, ParameterFamily, global_minimiser
@@ -57,6 +58,7 @@ __all__ = [
     "SettingError",
     "SingleIndex",
     "Sphere",
+    "StationaryFamily",
     "StudentT",
     "TheoryError",
     "UndefinedMoment",
@@ -67,4 +69,5 @@ __all__ = [
     "in_context_gradient",
     "in_context_loss",
     "paper_step_size",
+    "stationary_points",
 ]

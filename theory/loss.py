@@ -211,7 +211,7 @@ def specialise(
     mapping = {key: value.as_immutable() if isinstance(value, MatrixBase) else value for key, value in mapping.items()}
     if explicit:  # I, 0 and their multiples are written out, so that only named matrices stay symbolic
         mapping = {key: written_out(value) for key, value in mapping.items()}
-    result = normal_form(_replace(expr, mapping), symmetric=symmetric_symbols(setting))
+    result = normal_form(replaced(expr, mapping), symmetric=symmetric_symbols(setting))
     if explicit:
         result = written_out(result)
     scalar = not getattr(result, "is_Matrix", False)
@@ -247,13 +247,13 @@ def written_out(value: Any) -> Any:
     return value
 
 
-def _replace(expr: Any, mapping: dict[Any, Any]) -> Any:
+def replaced(expr: Any, mapping: dict[Any, Any]) -> Any:
     """xreplace, rebuilding matrix nodes from their new arguments (whose shapes may have changed)."""
     if expr in mapping:
         return mapping[expr]
     if not expr.args or isinstance(expr, MatrixSymbol | MatrixBase):
         return expr
-    args = [_replace(arg, mapping) for arg in expr.args]
+    args = [replaced(arg, mapping) for arg in expr.args]
     if isinstance(expr, MatMul):
         return MatMul(*args)
     if isinstance(expr, Transpose):

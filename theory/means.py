@@ -22,7 +22,24 @@ from theory.errors import EnclosureError
 Environment = dict[Any, Any]
 
 
-class Mean(Expr):
+class Enclosed(Expr):
+    """A real number, or function of bound variables, that says itself in which ball it lies."""
+
+    is_commutative = True
+    is_real = True
+    is_finite = True
+
+    def ball(self, environment: Environment, analytic: bool) -> Any:
+        """The value as an acb, the variables bound outside as in the environment."""
+        raise TypeError(f"{type(self).__name__} does not say how it is enclosed")
+
+    def _eval_evalf(self, precision: int) -> Any:
+        if self.free_symbols:
+            return self
+        return Float(_sympy_number(enclosure(self, precision + 16)), precision=precision)
+
+
+class Mean(Enclosed):
     """E h(t) for a real random t.
 
     function   h, an expression in `variable`
@@ -30,10 +47,6 @@ class Mean(Expr):
     parameter  of the law: a dimension, degrees of freedom
     bound      C and k with |h(t)| ≤ C (1+|t|)^k; C ≥ 0 may depend on variables bound outside
     """
-
-    is_commutative = True
-    is_real = True
-    is_finite = True
 
     def __new__(cls, function: Any, variable: Symbol, parameter: Any = 0, bound: tuple[Any, Any] = (1, 0)) -> Any:
         function = sympify(function)
@@ -56,20 +69,11 @@ class Mean(Expr):
         law = self.law_latex.format(parameter=printer._print(self.parameter))
         return rf"\mathbb E_{{{printer._print(self.variable)} \sim {law}}}\left[{printer._print(self.function)}\right]"
 
-    def _eval_evalf(self, precision: int) -> Any:
-        if self.free_symbols:
-            return self
-        return Float(_sympy_number(enclosure(self, precision + 16)), precision=precision)
-
     @cached_property
     def _folded(self) -> tuple[Any, Any]:
         """h(t) + h(−t) and t > 0: with the sign known, |t|, sign t and max(0, t) are analytic."""
         t = Dummy("t", positive=True)
         return self.function.subs(self.variable, t) + self.function.subs(self.variable, -t), t
-
-    def ball(self, environment: Environment, analytic: bool) -> Any:
-        """The value as an acb, the variables bound outside as in the environment."""
-        raise TypeError(f"{type(self).__name__} does not say how it is enclosed")
 
 
 class NormalMean(Mean):
@@ -84,7 +88,7 @@ class NormalMean(Mean):
     law_latex = "\\mathcal N(0,1)"
 
     def ball(self, environment: Environment, analytic: bool) -> Any:
-        C, k = _ball(self.bound[0], environment, False).abs_upper(), int(self.bound[1])
+        C, k = ball(self.bound[0], environment, False).abs_upper(), int(self.bound[1])
         top = arb(max(2 * k + 2, int((2 * ctx.prec * 0.7) ** 0.5) + 4))
         # for t(1+t) ≥ 2k the factor (1+t)^k e^(−t²/4) decreases, and ∫_T e^(−t²/4) dt ≤ (2/T) e^(−T²/4)
         tail = C * (1 + top) ** k * (-top * top / 2).exp() * 4 / (top * (2 * arb.pi()).sqrt())
@@ -101,7 +105,7 @@ class ChiMean(Mean):
 
     def ball(self, environment: Environment, analytic: bool) -> Any:
         d = int(self.parameter)
-        C, k = _ball(self.bound[0], environment, False).abs_upper(), int(self.bound[1])
+        C, k = ball(self.bound[0], environment, False).abs_upper(), int(self.bound[1])
         m = k + d - 1  # (1+ρ)^k ρ^(d−1) ≤ (1+ρ)^m
         top = arb(max(2 * m + 2, int((2 * ctx.prec * 0.7) ** 0.5) + 4))
         norm = arb(2) ** (1 - arb(d) / 2) / (arb(d) / 2).gamma()
@@ -124,7 +128,7 @@ class AngularMean(Mean):
     def ball(self, environment: Environment, analytic: bool) -> Any:
         d, (body, theta) = int(self.parameter), self._folded
         if d == 1:
-            return _ball(body.subs(theta, sympy.pi / 2) / 2, environment, analytic)
+            return ball(body.subs(theta, sympy.pi / 2) / 2, environment, analytic)
         body = body * sympy.cos(theta) ** (d - 2)
         norm = arb.pi().sqrt() * (arb(d - 1) / 2).gamma() / (arb(d) / 2).gamma()
         return _integral(body, theta, arb(0), arb.pi() / 2, environment, analytic) / acb(norm)
@@ -136,8 +140,8 @@ class StudentMean(Mean):
     law_latex = "t_{{{parameter}}}"
 
     def ball(self, environment: Environment, analytic: bool) -> Any:
-        nu = _ball(self.parameter, {}, False).real
-        C, k = _ball(self.bound[0], environment, False).abs_upper(), int(self.bound[1])
+        nu = ball(self.parameter, {}, False).real
+        C, k = ball(self.bound[0], environment, False).abs_upper(), int(self.bound[1])
         norm = ((nu + 1) / 2).gamma() / ((nu / 2).gamma() * (arb.pi() * (nu - 2)).sqrt())
         # beyond T ≥ 1: (1+t)^k (1 + t²/(ν−2))^(−(ν+1)/2) ≤ 2^k (ν−2)^((ν+1)/2) t^(k−ν−1)
         decay = nu - k
@@ -167,7 +171,7 @@ def enclosure(expr: Any, precision: int = 53) -> Any:
         raise EnclosureError(f"enclosure: {names} has no value; give numbers for the symbols of the setting.")
     before, ctx.prec = ctx.prec, precision
     try:
-        value = _ball(expr, {}, False).real
+        value = ball(expr, {}, False).real
     finally:
         ctx.prec = before
     if not value.is_finite() or float(value.rad()) > max(2.0**-20 * abs(float(value.mid())), 2.0**-80):
@@ -185,6 +189,26 @@ def is_nonzero(scalar: Any) -> bool:
         return False
 
 
+def sign(scalar: Any) -> int:
+    """−1, 0 or 1 for an exact real number. Raises EnclosureError for one that is neither rational nor known not to be 0.
+
+    >>> from sympy import pi
+    >>> sign(pi - 3)
+    1
+    """
+    scalar = sympify(scalar)
+    if scalar.is_Rational:
+        return int(sympy.sign(scalar))
+    for precision in (53, 128, 256):
+        try:
+            value = enclosure(scalar, precision)
+        except EnclosureError:
+            continue
+        if not value.contains(0):
+            return 1 if value > 0 else -1
+    raise EnclosureError(f"sign: {scalar} is not known to be positive, negative or 0.")
+
+
 def _sympy_number(ball: Any) -> Rational:
     mantissa, exponent = ball.mid().man_exp()
     return Rational(int(mantissa)) * Rational(2) ** int(exponent)
@@ -196,7 +220,7 @@ def _error(bound: Any) -> Any:
 
 def _integral(body: Any, variable: Any, low: Any, high: Any, environment: Environment, analytic: bool) -> Any:
     def integrand(t: Any, inner: bool) -> Any:
-        return _ball(body, environment | {variable: t}, inner or analytic)
+        return ball(body, environment | {variable: t}, inner or analytic)
 
     # where the outer variables are only known to be in a ball, no inner integral can be sharper than that
     blur = max((float(value.rad()) for value in environment.values()), default=0.0)
@@ -230,7 +254,7 @@ def known_functions() -> tuple[Any, ...]:
     return (*_FUNCTIONS, sympy.Max, sympy.Min)
 
 
-def _ball(node: Any, environment: Environment, analytic: bool) -> Any:
+def ball(node: Any, environment: Environment, analytic: bool) -> Any:
     return _compiled(node, ctx.prec)(environment, analytic)
 
 
@@ -239,17 +263,17 @@ def _compiled(node: Any, precision: int) -> Callable[[Environment, bool], Any]:
     """The value of a node as a function of the variables bound outside, and of whether it must be analytic in them."""
     if node.is_Symbol:
         return lambda environment, analytic: environment[node]
-    if isinstance(node, Mean):
+    if isinstance(node, Enclosed):
         if node.free_symbols:
             return node.ball
         value: list[Any] = []  # computed when it is first asked for
 
-        def constant_mean(environment: Environment, analytic: bool) -> Any:
+        def constant(environment: Environment, analytic: bool) -> Any:
             if not value:
                 value.append(node.ball({}, False))
             return value[0]
 
-        return constant_mean
+        return constant
     if node.is_Rational or node in (sympy.pi, sympy.E):
         constant = acb({sympy.pi: arb.pi(), sympy.E: arb(1).exp()}.get(node) or arb(int(node.p)) / arb(int(node.q)))
         return lambda environment, analytic: constant

@@ -81,6 +81,15 @@ chi = MatrixSymbol("chi", k, 1)
 Q = MatrixSymbol("Q", d, d)
 
 
+p = Symbol("p", positive=True)
+q = Symbol("q", positive=True)
+alpha = Symbol("alpha", positive=True)
+beta = Symbol("beta", positive=True)
+gamma = Symbol("gamma", positive=True)
+delta = Symbol("delta", positive=True)
+ratio = Symbol("r", positive=True)
+
+
 class Entry(NamedTuple):
     """One row of the notation table."""
 

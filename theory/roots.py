@@ -1,0 +1,69 @@
+"""Positive roots of polynomials as exact numbers: isolated with certainty, evaluated on demand to a ball that contains them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flint import acb_poly, ctx, fmpq, fmpq_poly, fmpz_poly
+from sympy import Integer, Tuple, sympify
+from sympy.core.basic import Basic
+
+from theory.errors import EnclosureError
+from theory.means import Enclosed, ball
+
+
+class PositiveRoot(Enclosed):
+    """A positive real root of a polynomial.
+
+    coefficients  from the highest power down: exact real numbers without free symbols
+    index         0 for the least positive root, 1 for the next; a multiple root counts once
+
+    >>> from sympy import sqrt
+    >>> abs(PositiveRoot((1, 0, -2), 0).n(30) - sqrt(2).n(30)) < 10**-28
+    True
+    """
+
+    is_positive = True
+
+    def __new__(cls, coefficients: Sequence[Any], index: Any) -> PositiveRoot:
+        return Basic.__new__(cls, Tuple(*map(sympify, coefficients)), Integer(index))
+
+    coefficients = property(lambda self: self.args[0])
+    index = property(lambda self: self.args[1])
+
+    def ball(self, environment: Any, analytic: bool) -> Any:
+        """The value as an acb. Raises EnclosureError where balls of the coefficients do not tell the roots apart."""
+        roots = positive_roots(self.coefficients, ctx.prec)
+        if len(roots) <= self.index:
+            raise EnclosureError(f"PositiveRoot: the polynomial has only {len(roots)} positive roots.")
+        return roots[int(self.index)]
+
+    def _latex(self, printer: Any) -> str:
+        return rf"r_{{{self.index + 1}}}"
+
+
+def positive_roots(coefficients: Sequence[Any], precision: int = 53) -> list[Any]:
+    """Balls with exactly one positive root each, in order, and with all of them. Raises EnclosureError."""
+    before, ctx.prec = ctx.prec, precision
+    try:
+        if all(value.is_Rational for value in coefficients):
+            polynomial = fmpq_poly([fmpq(int(value.p), int(value.q)) for value in reversed(coefficients)])
+            found = [root for root, _ in fmpz_poly(list(polynomial.numer())).complex_roots()]
+        else:
+            try:
+                found = acb_poly([ball(value, {}, False) for value in reversed(coefficients)]).roots()
+            except ValueError:
+                raise EnclosureError("positive_roots: the coefficients are not known well enough to tell the roots apart.") from None
+    finally:
+        ctx.prec = before
+    near = [root for root in found if root.imag.contains(0)]
+    # the polynomial is real, so a root whose mirror image lies in no other ball is its own mirror image
+    if any(root.conjugate().overlaps(other) for root in near for other in found if other is not root) or any(
+        root.real.contains(0) for root in near
+    ):
+        raise EnclosureError("positive_roots: the coefficients are not known well enough to tell the roots apart.")
+    return sorted((root for root in near if root.real > 0), key=lambda root: float(root.real.mid()))
+
+
+__all__ = ["PositiveRoot", "positive_roots"]
