@@ -10,22 +10,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from numerics.coordinates import Coordinates
 from numerics.evaluate import DTYPE
-from numerics.polynomial import LossPolynomial
 from theory import stationary_points
 
-NEAR, SAME_LOSS, SAME_RATIO, FLAT = 1e-6, 1e-10, 1e-6, 1e-11
-"""What a member of a family may be off: its distance from the family relative to its norm, its loss relative to E y², and r/(1 + r). And the
-curvature, relative to the greatest, below which it counts as 0: representatives are exact up to rounding."""
+NEAR = 1e-6
+"""What a member of a family may be off: its distance relative to the representative's norm, and r/(1 + r); and, times 1e-4, its loss
+relative to E y². In a degenerate minimum the loss grows with the fourth power of the distance: at a relative gradient g it is about √g and
+not g, and near^⅔ is asked for."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """A stationary family in natural coordinates (see `LossPolynomial`).
+    """A stationary family in numbers; θ and θ̃ as in `Coordinates`.
 
-    theta        its representative, (size,)
+    theta        its representative θ, (size,)
+    place        θ̃ of it in the gauge ‖ṽ‖ = ‖M̃‖
     ratio        r = |v_x|²/v_y², x whitened; None where v = 0
-    curvature    eigenvalues of the Hessian there in the gauge ‖ṽ‖ = ‖M̃‖, rising
     index, nullity, dimension   as theory says
     """
 
@@ -34,7 +35,7 @@ class Family:
     loss: float
     ratio: float | None
     theta: Tensor
-    curvature: Tensor
+    place: Tensor
     index: int
     nullity: int
     dimension: int
@@ -45,94 +46,84 @@ class Family:
         return self.name if self.name == self.kind else f"{self.name}, {self.kind}"
 
     @property
-    def strict_saddle(self) -> bool:
-        """Whether some curvature is negative, so that no open set of starts ends here."""
-        return self.index > 0
+    def is_degenerate(self) -> bool:
+        """Whether the Hessian vanishes in a direction out of the family"""
+        return self.nullity > self.dimension
 
     @property
-    def measured_index(self) -> tuple[int, int]:
-        """Index and nullity of the Hessian as computed here"""
-        bound = FLAT * self.curvature.abs().max()
-        return int((self.curvature < -bound).sum()), int((self.curvature.abs() <= bound).sum())
+    def is_strict_saddle(self) -> bool:
+        """Whether it is a saddle in which no open set of starts can end; a degenerate one traps those of one side."""
+        return self.kind == "saddle" and not self.is_degenerate
 
 
 class Atlas:
     """The stationary families of a setting. Raises theory's SettingError for settings whose stationary points it does not know."""
 
-    def __init__(self, polynomial: LossPolynomial, families: Sequence[Any] | None = None) -> None:
-        self.polynomial = polynomial
-        known = stationary_points(polynomial.objective.setting) if families is None else families
+    def __init__(self, coordinates: Coordinates, families: Sequence[Any] | None = None) -> None:
+        self.coordinates = coordinates
+        known = stationary_points(coordinates.objective.setting) if families is None else families
         self.families = tuple(self._in_numbers(family) for family in known)
 
     def _in_numbers(self, family: Any) -> Family:
-        layer, size = family.representative, self.polynomial.values
+        layer, size = family.representative, self.coordinates.values
         v = torch.tensor([float(layer.value[i, 0]) for i in range(size)], dtype=DTYPE)
         M = torch.tensor([[float(layer.key_query[i, j]) for j in range(size)] for i in range(size)], dtype=DTYPE)
-        theta = self.polynomial.flatten(v, M)[None]
-        natural, back = self.polynomial.balanced(theta)
-        _, hessian = self.polynomial.derivatives(theta)
+        theta = self.coordinates.flatten(v, M)
         return Family(
             name=family.name,
             kind=family.kind,
             loss=float(family.loss),
             ratio=None if family.ratio is None else float(family.ratio),
-            theta=natural[0],
-            curvature=torch.linalg.eigvalsh(back.mT @ hessian @ back)[0],
+            theta=theta,
+            place=self.coordinates.balanced(theta),
             index=int(family.index),
             nullity=int(family.nullity),
             dimension=int(family.dimension),
         )
 
-    def assign(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+    def assign(self, theta: Tensor, *, near: float = NEAR) -> tuple[Tensor, Tensor]:
         """For each of the points θ (N, size) the number of its family, −1 where it belongs to none, and the distance from the nearest.
 
         A family is reached by rotations and by the gauge (v, M) → (s v, M/s). Both points are brought to ‖ṽ‖ = ‖M̃‖ and the representative's
         v_x is turned onto the point's; a distance is relative to the representative's norm. The loss and r have to be the family's too.
         """
-        loss = self.polynomial.loss(theta)
-        natural, _ = self.polynomial.balanced(theta)
-        share = self.share(theta)
+        loss = self.coordinates.objective.loss(*self.coordinates.split(theta))
+        natural, share = self.coordinates.balanced(theta), self.coordinates.share(theta)
         distances, fits = [], []
         for family in self.families:
             distances.append(self._distance(natural, family))
-            same_loss = (loss - family.loss).abs() <= SAME_LOSS * self.polynomial.objective.null
-            same_ratio = torch.ones_like(same_loss) if family.ratio is None else (share - _share(family.ratio)).abs() <= SAME_RATIO
-            fits.append((distances[-1] <= NEAR) & same_loss & same_ratio)
+            same_loss = (loss - family.loss).abs() <= 1e-4 * near * self.coordinates.objective.null
+            same_ratio = torch.ones_like(same_loss) if family.ratio is None else (share - _share(family.ratio)).abs() <= near
+            fits.append((distances[-1] <= (near ** (2 / 3) if family.is_degenerate else near)) & same_loss & same_ratio)
         apart, fitting = torch.stack(distances), torch.stack(fits)
         nearest = torch.where(fitting, apart, torch.inf).min(dim=0)
         return torch.where(fitting.any(dim=0), nearest.indices, -1), apart.amin(dim=0)
 
-    def share(self, theta: Tensor) -> Tensor:
-        """r/(1 + r) of points θ (N, size): the part of |Σ^½ v_x|² + v_y² that v_x has"""
-        natural = torch.linalg.solve(self.polynomial.natural, theta.mT).mT
-        across, label = natural[:, : self.polynomial.dimension].norm(dim=-1), natural[:, self.polynomial.dimension]
-        scale = torch.maximum(across, label.abs()).clamp(min=1e-300)  # v may be anywhere on its gauge orbit
-        return (across / scale).square() / ((across / scale).square() + (label / scale).square() / self.polynomial.objective.null)
-
     def _distance(self, natural: Tensor, family: Family) -> Tensor:
-        p, d = self.polynomial.values, self.polynomial.dimension
+        p, d = self.coordinates.values, self.coordinates.dimension
         if family.ratio is None:
             return self._from_zero(natural)
-        here = family.theta[:d]
+        here = family.place[:d]
         between = []
         for sign in (1.0, -1.0):  # the gauge s = −1
             there = sign * natural
             turn = _reflection(here, there[:, :d])
-            v = torch.cat([turn @ here, family.theta[d : d + 1].expand(len(there), 1)], dim=-1)
-            M = family.theta[p:].reshape(p, d)
+            v = torch.cat([turn @ here, family.place[d : d + 1].expand(len(there), 1)], dim=-1)
+            M = family.place[p:].reshape(p, d)
             keys = torch.cat([turn @ M[:d] @ turn.mT, (turn @ M[d])[:, None, :]], dim=1)
             between.append((torch.cat([v, keys.flatten(1)], dim=-1) - there).norm(dim=-1))
-        return torch.minimum(*between) / family.theta.norm()
+        return torch.minimum(*between) / family.place.norm()
 
     def _from_zero(self, natural: Tensor) -> Tensor:
         """The distance from v = 0, c = 0, tr A = 0, in the gauge in which M̃ has the norm that it has at the global minimum."""
-        p, d = self.polynomial.values, self.polynomial.dimension
-        usual = next(family.theta for family in self.families if family.ratio == 0)
+        p, d = self.coordinates.values, self.coordinates.dimension
+        at = self.coordinates
+        usual = float((at.root @ at.objective.step @ at.root).norm() * at.objective.null**0.5) ** 0.5  # ‖ṽ‖ = ‖M̃‖ there
         norm = natural[:, p:].norm(dim=-1)
-        scale = torch.where(norm > 0, norm / usual[p:].norm(), 1.0)[:, None]
+        scale = torch.where(norm > 0, norm / usual, 1.0)[:, None]
         v, M = natural[:, :p] * scale, (natural[:, p:] / scale).unflatten(-1, (p, d))
         trace = M[:, :d].diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True) / d**0.5
-        return torch.cat([v, M[:, d], trace], dim=-1).norm(dim=-1) / usual.norm()
+        return torch.cat([v, M[:, d], trace], dim=-1).norm(dim=-1) / (2**0.5 * usual)
 
 
 def _share(ratio: float) -> float:

@@ -1,10 +1,10 @@
 """Gradient flow of the exact loss in all of (v, M), from many starts at once, to where it ends.
 
 dθ/dt = −∇L(θ) in the entries of v and M (the last column of M, which never acts, apart), integrated by the linearly implicit Runge–Kutta
-method ROS2 of Verwer et al. (SIAM J. Sci. Comput. 20, 1999; order 2, L-stable, γ = 1 + 1/√2) with the Hessian as its Jacobian. A step is kept
-where its error is within `tolerance` of ‖θ‖, the matrix I + γhH is positive definite, and the loss has not risen. As a start nears its
-end h grows without bound and the steps become Newton's, so that one rule follows the flow at first and converges quadratically at last; no
-step can approach a stationary point that the flow does not.
+method ROS2 of Verwer, Spee, Blom and Hundsdorfer (SIAM J. Sci. Comput. 20, 1999; order 2, L-stable, γ = 1 + 1/√2) with the Hessian as its
+Jacobian. A step is kept where its error is within `tolerance` of ‖θ‖, the matrix I + γhH is positive definite, and the loss has not risen.
+As a start nears its end h grows without bound and the steps become Newton's, so that one rule follows the flow at first and converges
+quadratically at last; where H has a negative eigenvalue h is bounded, so that no step jumps to a saddle.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OPTIMISER = "gradient flow in (v, M): linearly implicit Runge–Kutta (ROS2), lo
 
 
 class Ends(NamedTuple):
-    """Where N starts ended. `theta` (N, size); `gradient`, the relative gradient; `converged`; `steps` taken; `time` of the flow."""
+    """Where N starts ended. `theta` (N, size); `gradient`, the relative gradient; `converged`; `steps` taken."""
 
     theta: Tensor
     gradient: Tensor
@@ -51,7 +51,7 @@ def relative_gradient(polynomial: LossPolynomial, theta: Tensor) -> tuple[Tensor
     the share of the loss that a Newton step would gain, whatever the gauge and the units of the prompt.
     """
     slope, hessian = polynomial.derivatives(theta)
-    _, back = polynomial.balanced(theta)
+    back = polynomial.back(theta)
     slope = (back.mT @ slope[:, :, None])[:, :, 0]
     values, vectors = torch.linalg.eigh(back.mT @ hessian @ back)
     curvature = values.abs()

@@ -1,15 +1,17 @@
 """Where training ended: the stationary point of the exact loss that the trained weights lead to, and its name.
 
 The loss is not convex in (v, M), and training does end in stationary points that are not global minima. The trained weights
-are polished on the exact loss (L-BFGS, then Newton) to the stationary point of their basin, which is named by its structure in whitened
-coordinates, where Σ becomes I and K = E y y' x x'ᵀ becomes Σ^-½KΣ^-½ (Σ^½WΣ^½ for linear responses) with eigenvectors e_k:
+are polished on the exact loss (L-BFGS, then Newton) to the stationary point of their basin. Where theory lists all stationary points
+(`theory.stationary_points`: settings without a preferred direction), that point is the family whose member it is. Elsewhere it is named by
+its structure in whitened coordinates, where Σ becomes I and K = E y y' x x'ᵀ becomes Σ^-½KΣ^-½ (Σ^½WΣ^½ for linear responses) with
+eigenvectors e_k:
 
     global minimum   B = B*, ŷ_even = 0
     zero predictor   ŷ = 0 for every prompt
     one direction    v_y = 0, A = 0: a step along one e_k only
     mixed direction  v_x and m_yx along one e_k, and A diagonal in the e_k: a step, shrunk along e_k, with a part of ŷ even in the labels
 
-The list is meant to be complete for Gaussian covariates and task vectors with linear responses; under other laws there may be more. Where
+This list is meant to be complete for Gaussian covariates and task vectors with linear responses; under other laws there may be more. Where
 the responses have no linear part, K = 0, the zero predictor is the global minimum.
 """
 
@@ -21,20 +23,28 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from numerics.atlas import Atlas
+from numerics.coordinates import Coordinates
 from numerics.evaluate import DTYPE
 from numerics.objective import LIFT, ExactObjective, learned_step
-from theory import Linear, Setting
+from theory import Linear, Setting, TheoryError
 
 
-def has_complete_list(setting: Setting) -> bool:
-    """Whether a stationary point of another kind than those listed contradicts the theory: Gaussian covariates, linear responses."""
+def is_gaussian_linear(setting: Setting) -> bool:
+    """Whether covariates are Gaussian and responses linear with Gaussian task vectors"""
     return setting.covariates.excess is None and isinstance(setting.response, Linear) and setting.response.excess is None
 
 
 class Endpoint(NamedTuple):
-    """name is None where the polished point is of no listed kind; `gap` is (loss of the weights − loss of the stationary point) / that."""
+    """name is None where the polished point is of no listed kind; `gap` is (loss of the weights − loss of the stationary point) / that.
+
+    kind      "global minimum", "local minimum" or "saddle"; None where it is not known
+    complete  whether the list is complete, so that a point of no listed kind contradicts the theory
+    """
 
     name: str | None
+    kind: str | None
+    complete: bool
     loss: float
     gap: float
     gradient: float
@@ -101,32 +111,51 @@ def locate(objective: ExactObjective, v: Tensor, M: Tensor) -> Endpoint:
     v, M = v.detach().cpu(), M.detach().cpu()
     value, key_query, gradient = polish(objective, v, M)
     loss = float(objective.loss(value, key_query))
-    name = _name(objective, value, key_query) if gradient < 1e-6 else None
-    minimal = name == "global minimum"
-    gap = float(objective.excess(v, M)) / objective.minimum if minimal else (float(objective.loss(v, M)) - loss) / loss
-    return Endpoint(name, loss, gap, gradient, value, key_query)
+    atlas = _atlas(objective)
+    name, kind = None, None
+    if gradient < 1e-6:
+        name, kind = _name(objective, value, key_query) if atlas is None else _listed(atlas, value, key_query)
+    gap = float(objective.excess(v, M)) / objective.minimum if kind == "global minimum" else (float(objective.loss(v, M)) - loss) / loss
+    complete = atlas is not None or is_gaussian_linear(objective.setting)
+    return Endpoint(name, kind, complete, loss, gap, gradient, value, key_query)
 
 
-def _name(objective: ExactObjective, v: Tensor, M: Tensor, tolerance: float = 1e-4) -> str | None:
+def _atlas(objective: ExactObjective) -> Atlas | None:
+    try:
+        return Atlas(Coordinates(objective))
+    except TheoryError:  # preferred directions, or a number too close to a boundary to tell
+        return None
+
+
+def _listed(atlas: Atlas, v: Tensor, M: Tensor, tolerance: float = 1e-4) -> tuple[str | None, str | None]:
+    found, _ = atlas.assign(atlas.coordinates.flatten(v, M)[None], near=tolerance)
+    if found[0] < 0:
+        return None, None
+    family = atlas.families[int(found[0])]
+    minimal = family.kind == "global minimum"  # at d = 1 one direction is so too
+    return (family.kind if minimal else family.name), family.kind
+
+
+def _name(objective: ExactObjective, v: Tensor, M: Tensor, tolerance: float = 1e-4) -> tuple[str | None, str | None]:
     if float(objective.excess(v, M)) < 1e-9 * objective.minimum:
-        return "global minimum"
+        return "global minimum", "global minimum"
     values, vectors = torch.linalg.eigh(objective.covariance)
     root = (vectors * values.sqrt()) @ vectors.mT
     v_x, v_y, A, c = root @ v[:-1], v[-1], root @ M[:-1, :-1] @ root, root @ M[-1, :-1]
     B = root @ learned_step(v, M) @ root
     optimum = root @ objective.step @ root
     if abs(float(objective.loss(v, M)) - objective.null) < 1e-7 * objective.null and B.norm() < tolerance * optimum.norm():
-        return "zero predictor"
+        return "zero predictor", "saddle" if objective.step.any() else "global minimum"
     if v_x.norm() == 0 or c.norm() == 0:
-        return None
+        return None, None
     axis = v_x / v_x.norm()
     prior = torch.linalg.solve(root, torch.linalg.solve(root, objective.cross).mT)
     along = (axis @ c).abs() > (1 - tolerance) * c.norm()
     eigenvector = (prior @ axis - (axis @ prior @ axis) * axis).norm() < tolerance * prior.norm()
     if not (along and eigenvector):
-        return None
+        return None, None
     if v_y.abs() * A.norm() < tolerance * optimum.norm() and (A.norm() * v_x.norm()) < tolerance * (v_x.norm() * c.norm()) ** 0.5:
-        return "one direction"
+        return "one direction", None
     commutes = (A @ prior - prior @ A).norm() < tolerance * A.norm() * prior.norm()
     invariant = (A @ axis - (axis @ A @ axis) * axis).norm() < tolerance * A.norm() and (A - A.mT).norm() < tolerance * A.norm()
-    return "mixed direction" if commutes and invariant else None
+    return ("mixed direction" if commutes and invariant else None), None

@@ -8,47 +8,35 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.func import jacfwd, jacrev
+from torch.func import jacrev
 
+from numerics.coordinates import Coordinates
 from numerics.evaluate import DTYPE
 from numerics.objective import ExactObjective
 
 
-class LossPolynomial:
-    """L(θ), θ = (v, M without its inert last column) flattened, of shape (..., d + 1 + (d+1)d), float64.
+class LossPolynomial(Coordinates):
+    """L(θ), with θ as in `Coordinates`.
 
-    L = τ + b·(v ⊗ M) + ¼ T·(v ⊗ v ⊗ M ⊗ M) with b of shape (d+1, (d+1)d) and T symmetric in its first and in its last two indices.
-
-    natural  the matrix N with θ = N θ̃, θ̃ in natural coordinates: those in which Σ = I and the labels have variance 1,
-             ṽ = (Σ^½ v_x, √τ v_y), M̃_xx = Σ^½ M_xx Σ^½, m̃_yx = √τ Σ^½ m_yx
+    L = τ + b·(v ⊗ M) + ¼ T·(v ⊗ v ⊗ M ⊗ M) with b of shape (d+1, (d+1)d) and T symmetric in its first and in its last two indices. T has
+    (d+1)⁴d² entries: for d up to 16 or so.
     """
 
     def __init__(self, objective: ExactObjective) -> None:
-        self.objective = objective
-        self.dimension = d = len(objective.step)
-        self.values, self.size = d + 1, (d + 1) * (d + 1)
+        super().__init__(objective)
+        d = self.dimension
         v, M = torch.zeros(d + 1, dtype=DTYPE), torch.zeros((d + 1) * d, dtype=DTYPE)
 
         def loss(v: Tensor, M: Tensor) -> Tensor:
-            return objective.loss(v, _with_last_column(M.reshape(d + 1, d)))
+            return objective.loss(*self.split(torch.cat([v, M])))
 
-        self.linear = jacfwd(jacrev(loss, 1), 0)(v, M).mT.contiguous()
-        quartic = jacfwd(jacfwd(jacfwd(jacrev(loss, 1), 1), 0), 0)(v, M).permute(2, 3, 0, 1)  # (i, j, k, l)
+        self.linear = jacrev(jacrev(loss, 1), 0)(v, M).mT.contiguous()
+        quartic = jacrev(jacrev(jacrev(jacrev(loss, 1), 1), 0), 0)(v, M).permute(2, 3, 0, 1)  # (i, j, k, l)
         p, q = self.values, self.size - self.values
         self._by_values = quartic.reshape(p * p, q * q)
         self._by_both = quartic.permute(1, 3, 0, 2).reshape(p * q, p * q)
-        root = _root(objective.covariance)
-        scale = torch.block_diag(torch.linalg.inv(root), torch.tensor([[objective.null**-0.5]], dtype=DTYPE))
-        self.natural = torch.block_diag(scale, torch.kron(scale, torch.linalg.inv(root).contiguous()))
-
-    def flatten(self, v: Tensor, M: Tensor) -> Tensor:
-        """θ of v (..., d+1) and M (..., d+1, d+1)"""
-        return torch.cat([v, M[..., :-1].flatten(-2)], dim=-1)
-
-    def split(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """v and M of θ, the last column of M being 0"""
-        v, M = theta[..., : self.values], theta[..., self.values :]
-        return v, _with_last_column(M.unflatten(-1, (self.values, self.dimension)))
+        across, label = (torch.linalg.inv(matrix).contiguous() for matrix in (self.root, self.tokens))
+        self._from_natural = torch.block_diag(label, torch.kron(label, across))
 
     def _paired(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """v, M, and T·(v ⊗ M) with its first and third index free, (N, d+1, (d+1)d)"""
@@ -79,22 +67,11 @@ class LossPolynomial:
         hessian[:, :p, p:], hessian[:, p:, :p] = mixed, mixed.mT
         return self._gradient(v, M, paired), hessian
 
-    def balanced(self, theta: Tensor) -> tuple[Tensor, Tensor]:
-        """Natural coordinates (N, size) in the gauge ‖ṽ‖ = ‖M̃‖, and the matrices (N, size, size) that lead from them back to θ.
+    def back(self, theta: Tensor) -> Tensor:
+        """The matrices (N, size, size) that lead from natural coordinates in the gauge ‖ṽ‖ = ‖M̃‖ back to θ (N, size)"""
+        return self._from_natural / self.gauge(self.natural(theta))[:, None, :]
 
-        Where v or M vanishes there is no such gauge, and none is chosen.
-        """
-        natural = torch.linalg.solve(self.natural, theta.mT).mT
-        v, M = natural[:, : self.values].norm(dim=-1), natural[:, self.values :].norm(dim=-1)
-        scale = torch.where((v > 0) & (M > 0), (M / v).sqrt(), 1.0)[:, None]
-        gauge = torch.cat([scale.expand(-1, self.values), (1 / scale).expand(-1, self.size - self.values)], dim=-1)
-        return natural * gauge, self.natural / gauge[:, None, :]
-
-
-def _with_last_column(M: Tensor) -> Tensor:
-    return torch.cat([M, torch.zeros_like(M[..., :1])], dim=-1)
-
-
-def _root(covariance: Tensor) -> Tensor:
-    values, vectors = torch.linalg.eigh(covariance)
-    return (vectors * values.sqrt()) @ vectors.mT
+    def curvature(self, theta: Tensor) -> Tensor:
+        """The eigenvalues, rising, of the Hessian in natural coordinates in the gauge ‖ṽ‖ = ‖M̃‖, (N, size)"""
+        back = self.back(theta)
+        return torch.linalg.eigvalsh(back.mT @ self.derivatives(theta)[1] @ back)

@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from numerics import figures
 from numerics.config import TrainConfig
-from numerics.endpoint import Endpoint, has_complete_list, locate
+from numerics.endpoint import Endpoint, locate
 from numerics.errors import RunFolderError, TrainingError
 from numerics.folder import CHECKPOINT, RunFolder
 from numerics.models import LinearSelfAttention, initial_model
@@ -36,6 +36,7 @@ class Result:
     verdict: str
     reason: str
     stationary_point: str | None
+    stationary_kind: str | None
     loss_theory: float
     loss_trained: float
     relative_excess: float
@@ -223,6 +224,7 @@ def judge(config: TrainConfig, objective: ExactObjective, v: Tensor, M: Tensor, 
         verdict=verdict,
         reason=reason,
         stationary_point=end.name,
+        stationary_kind=end.kind,
         loss_theory=objective.minimum,
         loss_trained=loss,
         relative_excess=excess,
@@ -252,14 +254,15 @@ def _verdict(
         return "contradicts", "the exact loss at the trained weights is not the minimum plus the excess"
     if end.gradient >= 1e-6:
         return "not converged", "the trained weights lead to no stationary point of the exact loss; " + advice
-    if end.name is None and not has_complete_list(config.setting):
+    if end.name is None and not end.complete:
         return "not converged", "the weights lead to a stationary point of no listed kind, and the list is not complete for this law"
     if end.name is None:
         return "contradicts", "the weights lead to a stationary point that the theory does not list"
     if abs(end.gap) > config.target:
         return "not converged", f"relative excess {end.gap:.2g} over the {end.name}, above {config.target:g}; {advice}"
-    if end.name != "global minimum":
-        return "other stationary point", "training ended in a stationary point that is not the global minimum; see --initialisation"
+    if end.kind != "global minimum":
+        what = f"a {end.kind}" if end.kind else "a stationary point"
+        return "other stationary point", f"training ended in {what} that is not the global minimum; see --initialisation"
     polished = objective.step_error(end.value, end.key_query)
     if polished > 1e-3:
         return "contradicts", f"the loss is minimal where the weights lead, yet the step there is {polished:.2g} off the optimal one"

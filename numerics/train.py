@@ -95,11 +95,18 @@ def _with_progress(console: Console, config: TrainConfig, folder: RunFolder) -> 
         return train(config, folder, progress=lambda step, excess: bar.update(task, completed=step, excess=f"{excess:.1e}"))
 
 
+def _end(result: Result) -> str:
+    name, kind = result.stationary_point, result.stationary_kind
+    if name is None:
+        return "none that the theory lists"
+    return name if kind in (None, name) else f"{name}, a {kind}"
+
+
 def _report(console: Console, folder: RunFolder, result: Result) -> None:
     table = Table(title="Where training ended", show_header=False)
     for name, value in (
         ("verdict", f"[bold]{result.verdict}[/]"),
-        ("stationary point", result.stationary_point or "none that the theory lists"),
+        ("stationary point", _end(result)),
         ("minimum of the loss, theory", f"{result.loss_theory:.10g}"),
         ("exact loss of the trained weights", f"{result.loss_trained:.10g}"),
         ("relative excess loss", f"{result.relative_excess:.3g}"),

@@ -196,7 +196,11 @@ class Algebra:
     def _open(self, word: Word) -> tuple[Poly, Word]:
         """A word with the scalars inside it taken out."""
         word = self._reduced(word)
-        cuts = [i for i, k in enumerate(word) if i and self.rows(k) == 1]
+        cuts = [i for i, k in enumerate(word) if self.rows(k) == 1]
+        if word and self.rows(-word[-1]) == 1:
+            cuts.append(len(word))
+        if cuts[:1] == [0] and cuts[-1:] == [len(word)]:  # a scalar itself is left as a word
+            cuts = cuts[1:-1]
         if len(cuts) < 2:
             return ONE, word
         return self.closed(word[cuts[0] : cuts[-1]], 1), word[: cuts[0]] + word[cuts[-1] :]
@@ -546,8 +550,12 @@ class Algebra:
         expr = sympify(expr)
         if self.positive(expr) or self.positive(-expr):
             return True
+        if isinstance(expr, Named):
+            return self.nonzero(expr.args[1])
         if isinstance(expr, Mul):
             return all(map(self.nonzero, expr.args))
+        if isinstance(expr, Pow) and self.nonzero(expr.args[0]):
+            return True
         return any(isinstance(f, Ne) and not getattr(f.lhs, "is_Matrix", False) and self._matches(f.lhs - f.rhs, expr) for f in self.facts)
 
     def _sign(self, expr: Any) -> int | None:

@@ -56,8 +56,14 @@ def general_coefficients() -> Coefficients:
     a, g, k, v, r = (Dummy(name) for name in "agkvr")
     identity, u = Identity(notation.d), notation.u
     layer = {
-        **{notation.Sigma: identity, notation.C: _C * identity, notation.K: _K * identity, notation.Q: identity},
-        **{notation.v_x: u, notation.v_y: v, notation.A: a * identity + g * u * u.T, notation.c: k * u},
+        notation.Sigma: identity,
+        notation.C: _C * identity,
+        notation.K: _K * identity,
+        notation.Q: identity,
+        notation.v_x: u,
+        notation.v_y: v,
+        notation.A: a * identity + g * u * u.T,
+        notation.c: k * u,
     }
     base, vertex = (normal_form(replaced(part, layer)).replace(BilinearForm, lambda _: r) for part in general_loss())
     loss = Poly(base + _EXCESS * vertex, a, g, k, v, r)
@@ -101,9 +107,14 @@ def coefficients(setting: Setting) -> Coefficients:
             "global_minimiser lists the minimisers."
         )
     values = {
-        **{notation.n: setting.context_length, notation.d: size, notation.tau: moments.tau},
-        **{notation.mu_4: moments.mu_4, notation.mu_22: moments.mu_22, _EXCESS: excess},
-        **{_C: multiple("E y² x xᵀ", moments.C), _K: multiple("E y y' x x'ᵀ", moments.K)},
+        notation.n: setting.context_length,
+        notation.d: size,
+        notation.tau: moments.tau,
+        notation.mu_4: moments.mu_4,
+        notation.mu_22: moments.mu_22,
+        _EXCESS: excess,
+        _C: multiple("E y² x xᵀ", moments.C),
+        _K: multiple("E y y' x x'ᵀ", moments.K),
     }
     return Coefficients(*(_tidied(part.xreplace(values)) for part in general_coefficients()))
 

@@ -9,8 +9,8 @@ The sign of f' is that of a quartic Q, the *turning polynomial*: Q > 0 up to r =
 
     κ = W/U²,   κ = (d−1)β/Δ,   W = (εr² − δ)(p + βr)²,   U = p(εr² − 2γr + δ) + Δr > 0.
 
-(W/U²)' has the sign of a cubic that is > 0 and rising at √(δ/ε), so that it vanishes once beyond if its leading coefficient is < 0, and never
-if not. So W/U² rises to one maximum κ* and falls to its limit β²/(p²ε), or only rises: Q has at most two roots, and signs of polynomials
+(W/U²)' has the sign of a cubic that is > 0 and rising at √(δ/ε), so that it vanishes once beyond if its leading coefficient is < 0, and
+never if not. So W/U² rises to one maximum κ* and falls to its limit β²/(p²ε), or only rises: Q has at most two roots, and signs of polynomials
 say how many (`_Turns`). The theorem `stationary-points` of `proofs` has the reduction, the completeness and the kinds.
 """
 
@@ -39,7 +39,6 @@ from sympy import (
     Piecewise,
     Poly,
     S,
-    Symbol,
     ZeroMatrix,
     cancel,
     diff,
@@ -50,8 +49,8 @@ from sympy import (
     linsolve,
     oo,
     sqrt,
-    sympify,
     symbols,
+    sympify,
 )
 from sympy.logic.boolalg import Boolean
 from sympy.matrices.matrixbase import MatrixBase
@@ -60,8 +59,8 @@ from theory.attention import LinearAttention
 from theory.coefficients import Coefficients, coefficients
 from theory.errors import SettingError
 from theory.loss import written_out
-from theory.notation import alpha, beta, delta, gamma, p, q, ratio, tau
 from theory.means import sign
+from theory.notation import alpha, beta, delta, gamma, p, q, ratio, tau
 from theory.roots import PositiveRoot
 from theory.setting import Setting
 

@@ -88,6 +88,11 @@ beta = Symbol("beta", positive=True)
 gamma = Symbol("gamma", positive=True)
 delta = Symbol("delta", positive=True)
 ratio = Symbol("r", positive=True)
+t = Symbol("t", real=True)
+h_x = MatrixSymbol("h_x", d, 1)
+h_y = Symbol("h_y", real=True)
+H_A = MatrixSymbol("H_A", d, d)
+h_c = MatrixSymbol("h_c", d, 1)
 
 
 class Entry(NamedTuple):

@@ -29,13 +29,14 @@ from proofs.rules import (
     sum_of_nonnegatives,
     sum_over_tokens,
     trace_inequality,
+    trichotomy,
     zero_product,
 )
 from proofs.rules.inference import Inference, Support
 
 _MODULES = (
     *(gaussian_moment, matrix_identity, rational_identity, sign_symmetry, trace_inequality, sum_of_nonnegatives, zero_product),
-    *(definiteness, inverse, rank, equivalent_relations, monotone_mean, sign, change_of_variables),
+    *(definiteness, inverse, rank, equivalent_relations, monotone_mean, sign, trichotomy, change_of_variables),
     *(independence, rotation_symmetry, sum_over_tokens, independent_pair, almost_surely),
     *(specialisation, realisation, citation, logic, admitted),
 )

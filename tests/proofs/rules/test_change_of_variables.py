@@ -61,7 +61,7 @@ def test_a_column_times_a_number():
     """u aᵀb has the law of x only if (aᵀb)² = 1."""
     given = (Normal(x, I_d), Normal(u, I_d))
     granted(change(Mean(squared(x), x), Mean(squared(-u), u), (x, -u), given=given, known=()))
-    refused(change(Mean(squared(x), x), Mean(squared(u * a.T * b), u), (x, u * a.T * b), given=given, known=()), "from the left only")
+    refused(change(Mean(squared(x), x), Mean(squared(u * a.T * b), u), (x, u * a.T * b), given=given, known=()), "not known to be those")
 
 
 def test_a_value_of_another_shape():
