@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.func import jacrev
+from torch.func import jacfwd, jacrev
 
 from numerics.coordinates import Coordinates
 from numerics.evaluate import DTYPE
@@ -30,8 +30,8 @@ class LossPolynomial(Coordinates):
         def loss(v: Tensor, M: Tensor) -> Tensor:
             return objective.loss(*self.split(torch.cat([v, M])))
 
-        self.linear = jacrev(jacrev(loss, 1), 0)(v, M).mT.contiguous()
-        quartic = jacrev(jacrev(jacrev(jacrev(loss, 1), 1), 0), 0)(v, M).permute(2, 3, 0, 1)  # (i, j, k, l)
+        self.linear = jacfwd(jacrev(loss, 1), 0)(v, M).mT.contiguous()
+        quartic = jacfwd(jacfwd(jacfwd(jacrev(loss, 1), 1), 0), 0)(v, M).permute(2, 3, 0, 1)  # (i, j, k, l)
         p, q = self.values, self.size - self.values
         self._by_values = quartic.reshape(p * p, q * q)
         self._by_both = quartic.permute(1, 3, 0, 2).reshape(p * q, p * q)

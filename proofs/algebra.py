@@ -122,6 +122,7 @@ class Algebra:
         self._speaks_of: dict[int, set[Any]] = {}
         self._atoms: list[Any] = []
         self._atom_of: dict[Any, int] = {}
+        self._scalars: dict[Any, Poly] = {}
         self.inverted: list[Any] = []
         self.divisors: list[Any] = []
 
@@ -521,10 +522,21 @@ class Algebra:
 
     def _matches(self, fact: Any, expr: Any) -> bool:
         """`same`, for looking a fact up: what is inverted in a fact is the concern of whoever proved it."""
+        if getattr(fact, "shape", None) != getattr(expr, "shape", None):
+            return False
         inverted, divisors = len(self.inverted), len(self.divisors)
-        matches = getattr(fact, "shape", None) == getattr(expr, "shape", None) and self.same(fact, expr)
+        matches = (
+            self.same(fact, expr) if getattr(fact, "is_Matrix", False) else self.vanishes(plus(self._seen(fact), self._seen(expr, -1)))
+        )
         del self.inverted[inverted:], self.divisors[divisors:]
         return matches
+
+    def _seen(self, expr: Any, sign: int = 1) -> Poly:
+        """± the normal form of a scalar, kept: the same few are looked up many times."""
+        poly = self._scalars.get(expr)
+        if poly is None:
+            poly = self._scalars[expr] = self.scalar(expr)
+        return scaled(poly, sign)
 
     def known(self, equation: Any) -> bool:
         """Whether an equation is a fact, each side in normal form."""
@@ -543,7 +555,7 @@ class Algebra:
 
     def nonnegative(self, expr: Any) -> bool:
         """Whether a scalar is known to be ≥ 0."""
-        return self._sign(expr) is not None
+        return self._sign(expr, enough=0) is not None
 
     def nonzero(self, expr: Any) -> bool:
         """Whether a scalar is known to be ≠ 0."""
@@ -558,21 +570,21 @@ class Algebra:
             return True
         return any(isinstance(f, Ne) and not getattr(f.lhs, "is_Matrix", False) and self._matches(f.lhs - f.rhs, expr) for f in self.facts)
 
-    def _sign(self, expr: Any) -> int | None:
-        """1 for > 0, 0 for ≥ 0, None for not known."""
+    def _sign(self, expr: Any, enough: int = 1) -> int | None:
+        """1 for > 0, 0 for ≥ 0, None for not known; where 0 is enough, 1 is not looked for."""
         expr = sympify(expr)
         best: int | None = None
         for fact in self.facts:
-            if isinstance(fact, Gt | Ge) and best != 1 and self._matches(fact.args[0] - fact.args[1], expr):
+            if isinstance(fact, Gt | Ge) and (best is None or best < enough) and self._matches(fact.args[0] - fact.args[1], expr):
                 best = 1 if isinstance(fact, Gt) else max(best or 0, 0)
-        if best == 1:
-            return 1
+        if best is not None and best >= enough:
+            return best
         if isinstance(expr, Named):
-            found = self._sign(expr.args[1])
+            found = self._sign(expr.args[1], enough)
         elif isinstance(expr, Rational | Symbol | Rank):
             found = 1 if expr.is_positive else 0 if expr.is_nonnegative else None
         elif isinstance(expr, Add | Mul):
-            signs = [self._sign(arg) for arg in expr.args]
+            signs = [self._sign(arg, enough) for arg in expr.args]
             if isinstance(expr, Mul):
                 squares = [isinstance(arg, Pow) and arg.args[1].is_even for arg in expr.args]
                 signs = [0 if sign is None and square else sign for sign, square in zip(signs, squares, strict=True)]
@@ -582,12 +594,12 @@ class Algebra:
             found = found if least is None or least < 0 else max(found or 0, int(least > 0))
         elif isinstance(expr, Pow):
             base, exponent = expr.args
-            sign = self._sign(base)
+            sign = self._sign(base, enough if exponent > 0 else 1)
             found = sign if sign == 1 or exponent > 0 else None
             if found is None and exponent.is_even:
                 found = 0 if exponent > 0 else None
         elif isinstance(expr, Mean):
-            found = 0 if self._sign(expr.args[0]) is not None else None
+            found = 0 if self.nonnegative(expr.args[0]) else None
         elif isinstance(expr, Trace):
             matrix = expr.args[0]
             found = 1 if self.definite(matrix) else 0 if matrix.shape != (1, 1) and self.semidefinite(matrix) else None
@@ -657,12 +669,12 @@ class Algebra:
         One that holds because of the hypotheses is a condition under them.
         """
         conditions: dict[Any, None] = {}
-        for matrix in list(self.inverted):
+        for matrix in dict.fromkeys(self.inverted):
             need = self._condition(Invertible(matrix), self.invertible, matrix)
             if need is None:
                 raise RuleError(f"{matrix} is inverted, and is not known to be invertible.")
             conditions[need] = None
-        for scalar in list(self.divisors):
+        for scalar in dict.fromkeys(self.divisors):
             need = self._condition(Ne(scalar, 0, evaluate=False), self.nonzero, scalar)
             if need is None:
                 raise RuleError(f"division by {scalar}, which is not known to be ≠ 0.")

@@ -35,15 +35,15 @@ from theory.notation import H_A, A, alpha, beta, c, d, delta, gamma, h_c, h_x, h
 MARGIN = Named("Delta", (alpha + beta) * delta - gamma**2)
 R = Trace(v_x.T * v_x)
 V = v_y**2
-P = Named("P", p * V + beta * R)
+P = Named("D_A", p * V + beta * R)
 N = (alpha + beta) * R**2 - 2 * gamma * R * V + delta * V**2
-U = Named("U", p * N + MARGIN * R * V)
-TURNING = Named("Q", (d - 1) * beta * U**2 - MARGIN * ((alpha + beta) * R**2 - delta * V**2) * P**2)
-PROFILE = Named("f", tau - q**2 * ((d - 1) * V / P + N / U))
+U = Named("D_c", p * N + MARGIN * R * V)
+TURNING = Named("q_4", (d - 1) * beta * U**2 - MARGIN * ((alpha + beta) * R**2 - delta * V**2) * P**2)
+PROFILE = Named("F_0", tau - q**2 * ((d - 1) * V / P + N / U))
 
 IMAGE = A.T * v_x
 LAYER_LOSS = Named(
-    "ell_6",
+    "F",
     tau
     + p * Trace(STEP.T * STEP)
     - 2 * q * Trace(STEP)
@@ -70,7 +70,7 @@ STATIONARY = All(*(equal(part, 0) for part in GRADIENT))
 NO_VALUES, NO_LABELS = equal(v_x, 0), equal(v_y, 0)
 VALUES, LABELS = different(v_x, 0), different(v_y, 0)
 NOTHING = All(equal(c, 0), equal(Trace(A), 0))
-MINIMAL = All(equal(c, 0), equal(v_y * A, q / p * Identity(d)))
+MINIMAL = All(equal(c, 0), equal(A, q / (p * v_y) * Identity(d)))
 SINGLE = All(equal(A, 0), equal(c, q / (p * R) * v_x))
 MIXED = All(*LEAST.args, equal(TURNING, 0))
 LOWEST, LOSS_OF_SINGLE = tau - d * q**2 / p, tau - q**2 / p
@@ -95,7 +95,7 @@ CASES = (
 )
 LEVELS = (
     Implication(All(NO_VALUES, NO_LABELS), equal(LAYER_LOSS, tau)),
-    Implication(All(NO_VALUES, *MINIMAL.args), equal(LAYER_LOSS, LOWEST)),
+    Implication(All(NO_VALUES, LABELS, *MINIMAL.args), equal(LAYER_LOSS, LOWEST)),
     Implication(All(VALUES, NO_LABELS, *SINGLE.args), equal(LAYER_LOSS, LOSS_OF_SINGLE)),
     Implication(All(VALUES, LABELS, *LEAST.args), equal(LAYER_LOSS, PROFILE)),
 )
@@ -129,11 +129,12 @@ def theorem() -> Theorem:
         statement=Statement(claim, GIVEN),
         steps=derive.steps,
         remarks=(
-            "G = (G_A, G_c, G_x, G_y) is the gradient and S(0) half of the Hessian: the first part is Taylor's formula along a line.",
-            "The four cases are all there are, so every stationary point is one of theirs; A and c are combinations of I, v_x v_xᵀ and v_x, "
-            "so up to rotation only r = |v_x|²/v_y² is left, with Q = 0.",
-            "At given v the loss is least at A_0, c_0, where it is f, a function of r alone: a stationary point with v ≠ 0 is a local "
-            "minimum iff r is one of f, else a saddle that f leaves (theorem turning-points).",
+            "G = (G_A, G_c, G_x, G_y) is the gradient and S_t at t = 0 half of the Hessian's form: the first part is Taylor's formula along "
+            "a line.",
+            "The four cases are all there are, so every stationary point is one of theirs; A and c are combinations of I, v_x v_xᵀ and "
+            "v_x, so up to rotation only r = |v_x|²/v_y² is left, with q_4 = 0.",
+            "At given v the loss is least at A_0, c_0, where it is F_0, a function of r alone: a stationary point with v ≠ 0 is a local "
+            "minimum iff r is one of F_0, else a saddle that F_0 leaves (theorem turning-points).",
         ),
     )
 
@@ -166,7 +167,7 @@ def _rest_of_expansion() -> Any:
 
     sizes = [[Trace(z.T * z), 2 * Trace(z.T * h), Trace(h.T * h)] for z, h in ((A, H_A), (v_x, h_x))]
     return Named(
-        "S",
+        "S_t",
         p * product(inner, step, step)
         - 2 * q * Trace(step[2])
         + alpha * product(inner, image, image)
@@ -247,13 +248,13 @@ def _at_minimum(derive: Derivation) -> Step:
     solved = [
         derive("equivalent-relations", Implication(there, Equivalence(equal(part, 0), relation)), by=(scale,), note=note)
         for part, relation, scale, note in (
-            (G_A, step, 2 * p * v_y, "Without v_x the gradient in A is that of one step,"),
+            (G_A, step, 2 * p * V, "Without v_x the gradient in A is that of one step,"),
             (G_c, keys, 2 * delta * V, "and that in c a multiple of c."),
         )
     ]
     rest = [
-        derive("matrix-identity", Implication(All(NO_VALUES, keys, step), equal(part, 0)), by=by, note="Then the rest vanishes too.")
-        for part, by in ((G_x, ()), (G_y, ((0, 2 * p * A.T),)))
+        derive("matrix-identity", Implication(All(NO_VALUES, LABELS, keys, step), equal(part, 0)), note="Then the rest vanishes too.")
+        for part in (G_x, G_y)
     ]
     return derive("logic", CASES[1], *solved, *rest, note="The global minimum.")
 
@@ -382,12 +383,7 @@ def _even(derive: Derivation, length: Step) -> Step:
 def _levels(derive: Derivation, length: Step, regular: Step) -> tuple[Step, ...]:
     """The loss at each stationary point."""
     zero = derive("matrix-identity", LEVELS[0], note="The loss of the zero predictor.")
-    lowest = derive(
-        "matrix-identity",
-        LEVELS[1],
-        by=((0, p * v_y * A.T), (0, -q * Identity(d))),
-        note="The loss of the global minimum.",
-    )
+    lowest = derive("matrix-identity", LEVELS[1], note="The loss of the global minimum.")
     short = derive(
         "matrix-identity",
         Implication(All(more_than(R, 0), NO_LABELS, *SINGLE.args), LEVELS[2].args[1]),

@@ -65,7 +65,7 @@ def random_settings(count, seed):
 
 
 def ends_in_the_atlas(setting, starts, seed):
-    found = survey(setting, starts=starts, scale=1.0, seed=seed, tolerance=1e-2)
+    found = survey(setting, starts=starts, scale=1.0, seed=seed, tolerance=0.1)  # which basin is not asked
     assert found.verdict[0] == "agrees", (setting.dimension, setting.context_length, setting.noise_variance, found.verdict)
     assert found.count(-1) == 0
 
