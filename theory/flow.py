@@ -17,8 +17,8 @@ coefficients p, q of `theory.coefficients` and k = s/normalisation for Σ = sI. 
    with v₁ ≤ v₂, b₁ ≥ b₂, w₁ ≥ w₂, not all equal, one at most ends in the zero predictor: else x = v₂ − v₁ > 0 and y = b₁ − b₂ ≥ 0 for
    t > 0 tend to 0, but x' ≥ 2k(qy − pkS₂x), y' ≥ 2k(qdx − pkv₁²y), and x + λy grows once v₁ is small if λ > pkS₂/(qd).
 6. So for given A, tr A ≠ 0, exactly one v with v tr A < 0 ends in the zero predictor: both ways out are open in v and occur. For
-   A = −(b/d)I it is v = b/√d, that is m = 0: b = √d v stays. For w > 0 it is beyond b/√d, by 5 with w₂ = 0, and below ‖A‖: m = −‖A(∞)‖² < 0, as
-   w(∞) > 0, w falling like exp(−4pk²∫v²) and ∫v ≤ b(0)/2kqd.
+   A = −(b/d)I it is v = b/√d, that is m = 0: b = √d v stays. For w > 0 it is beyond b/√d, by 5 with w₂ = 0, and below ‖A‖:
+   m = −‖A(∞)‖² < 0, as w(∞) > 0, w falling like exp(−4pk²∫v²) and ∫v ≤ b(0)/2kqd.
 7. At a global minimum kv²·A = (q/p)vI and m = v² − d(q/pk)²/v², which fixes v² = (m + √(m² + 4d(q/pk)²))/2.
 """
 
@@ -42,7 +42,7 @@ from theory.setting import Setting
 class Flow:
     """The end of d(v, M)/dt = −∇L.
 
-    limit   "global minimum", "zero predictor", or None: not known on which side of the one v_y that ends in the zero predictor, or whether on it
+    limit   "global minimum", "zero predictor", or None: not known on which side of the one v_y that ends in the zero predictor
     end     the layer at the global minimum where that is the limit
     rate    L − L* ≤ (L(0) − L*) exp(−rate · t), 0 where none is known. Not sharp: in the end L − L* falls by 4pk²v² > 4pk²m; the share of
             the two tends to 1 as v(0)² − ‖A(0)‖² → ∞

@@ -13,11 +13,11 @@ from random import Random
 from typing import Any, NamedTuple
 
 from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
-from sympy import QQ, Integer, Matrix, Poly, Rational, S, Symbol, sympify
+from sympy import QQ, Integer, Matrix, Poly, Rational, Symbol, sympify
 from sympy.polys.rings import PolyElement, ring
 
 from common.coordinates import Law, Response, Written, gaussian
-from theory import LinearAttention
+from theory import LinearAttention, notation
 from theory.coefficients import Coefficients
 
 NAMES = ("p", "q", "alpha", "beta", "gamma", "delta", "tau")
@@ -244,55 +244,56 @@ def touching(epsilon: Any, gamma: Any, delta: Any) -> tuple[Coefficients, Any] |
     return coefficients_of(1, beta, gamma, delta, epsilon), size
 
 
+Row = tuple[Coefficients, Any]
+
+
+def _number(random: Random, low: float, high: float) -> Rational:
+    return Rational(int(1000 * 10 ** random.uniform(low, high)) + 1, 1000)
+
+
+def _gamma_below(random: Random, product: Any) -> Rational:
+    share = random.choice((random.random(), random.random() ** 4, 1 - random.random() ** 4))
+    return Rational(int(1000 * float(product) ** 0.5 * share) + 1, 1000)
+
+
 @cache
-def sample() -> tuple[tuple[Coefficients, Any], ...]:
-    """Six-tuples and sizes: at random; at and 0.1 % beside each boundary, and where two critical values of W/U² meet."""
-    random, nearly = Random(0), (Rational(1), Rational(999, 1000), Rational(1001, 1000))
-    found: list[tuple[Coefficients, Any]] = []
-
-    def number(low: float, high: float) -> Rational:
-        return Rational(int(1000 * 10 ** random.uniform(low, high)) + 1, 1000)
-
-    def gamma_below(product: Any) -> Rational:
-        share = random.choice((random.random(), random.random() ** 4, 1 - random.random() ** 4))
-        return Rational(int(1000 * float(product) ** 0.5 * share) + 1, 1000)
-
+def drawn() -> tuple[Row, ...]:
+    """1000 random six-tuples and sizes"""
+    random, found = Random(0), []
     while len(found) < 1000:
-        p, alpha, beta, delta = (number(-1.5, 1.5) for _ in range(4))
-        gamma = gamma_below((alpha + beta) * delta)
+        p, alpha, beta, delta = (_number(random, -1.5, 1.5) for _ in range(4))
+        gamma = _gamma_below(random, (alpha + beta) * delta)
         if (alpha + beta) * delta > gamma**2:
             found.append((coefficients_of(p, beta, gamma, delta, alpha + beta), Integer(random.choice((1, 2, 3, 5, 9)))))
-    edges: list[tuple[Coefficients, Any]] = []
-    while len(edges) < 60:
-        epsilon, delta = number(-1, 1), number(-1, 1)
-        edge = touching(epsilon, gamma_below(epsilon * delta), delta)
+    return tuple(found)
+
+
+@cache
+def boundaries() -> tuple[Row, ...]:
+    """At and 0.1 % beside a double root, a leading coefficient 0, the two greatest critical values of W/U² equal."""
+    random, nearly = Random(1), (Rational(1), Rational(999, 1000), Rational(1001, 1000))
+    edges: list[Row] = [edge for row in DOUBLE if (edge := touching(*row))]
+    while len(edges) < 50:
+        epsilon, delta = _number(random, -1, 1), _number(random, -1, 1)
+        edge = touching(epsilon, _gamma_below(random, epsilon * delta), delta)
         if edge:
             edges.append(edge)
-    edges += [touching(*row[:3]) for row in DOUBLE]
-    while len(edges) < 120:  # (d−1)p²ε = βΔ
-        beta, gamma, epsilon, p = (number(-1, 1) for _ in range(4))
-        delta = gamma**2 / epsilon * (1 + number(-2, 1))
-        edges.append((coefficients_of(p, beta, gamma, delta, epsilon + beta), S.Zero))
-    for coefs, size in edges:
-        p, beta, Delta = coefs.p, coefs.beta, coefs.margin
-        size = size or 1 + beta * Delta / (p**2 * coefs.epsilon)
-        found += [(coefs, 1 + (size - 1) * factor) for factor in nearly]
-    # lead = 0 and falls = 0, ± 0.1 %: p = β = 1, Δ = (d−1)ε, 2γ = (d−2)ε
-    for size, epsilon, factor in product(
-        (3, 4, 7), (Rational(3, 2), Integer(2), Integer(9)), (1, Rational(999, 1000), Rational(1001, 1000))
-    ):
-        gamma = (size - 2) * epsilon / 2 * factor
+    while len(edges) < 80:  # (d−1)p²ε = βΔ
+        beta, gamma, epsilon, p = (_number(random, -1, 1) for _ in range(4))
+        coefs = coefficients_of(p, beta, gamma, gamma**2 / epsilon * (1 + _number(random, -2, 1)), epsilon + beta)
+        if coefs.margin > 0:
+            edges.append((coefs, 1 + beta * coefs.margin / (p**2 * coefs.epsilon)))
+    found = [(coefs, 1 + (size - 1) * share) for coefs, size in edges for share in nearly]
+    # lead = 0, and falls = 0 or 0.1 % beside: p = β = 1, Δ = (d−1)ε, 2γ = (d−2)ε
+    for size, epsilon, share in product((3, 4, 7), (Rational(3, 2), Integer(2), Integer(9)), nearly):
+        gamma = (size - 2) * epsilon / 2 * share
         found.append((coefficients_of(1, 1, gamma, ((size - 1) * epsilon + gamma**2) / epsilon, epsilon), Integer(size)))
-    # the two greatest critical values of W/U² meet: p = β = 1
-    for epsilon, gamma, delta in MEETING:
-        Delta = epsilon * delta - gamma**2
-        T = 4 * epsilon * delta - (Delta - 2 * gamma) ** 2
-        # (Tκ + e)³ = 27 εδz²κ has a double root at κ = e/(2T)
-        kappa = (epsilon - delta) / (2 * T)
-        for factor, nudge in product((Rational(999, 1000), Rational(1001, 1000)), (1, 1 + Rational(1, 10**6), 1 - Rational(1, 10**6))):
-            coefs = coefficients_of(1, 1, gamma * nudge, delta, epsilon)
-            if kappa > 0:
-                found.append((coefs, 1 + kappa * factor * coefs.margin))
+    # p = β = 1; (Tκ + e)³ = 27εδz²κ has a double root at κ = e/2T, beside which there are two about e/2T
+    closely = [(share, 1 + side * Rational(1, 10**6)) for share in nearly[1:] for side in (-1, 0, 1)]
+    for (epsilon, gamma, delta), (share, nudge) in product(MEETING, [*closely, *((nearly[0], near) for near in nearly[1:])]):
+        coefs = coefficients_of(1, 1, gamma * nudge, delta, epsilon)
+        T = 4 * epsilon * delta - (coefs.margin - 2 * coefs.gamma) ** 2
+        found.append((coefs, 1 + (epsilon - delta) / (2 * T) * share * coefs.margin))
     return tuple(found)
 
 
@@ -337,3 +338,29 @@ def precision(bits: int) -> Any:
 def ball(value: Any) -> arb:
     """A rational number as a ball"""
     return arb(fmpq(int(value.numerator), int(value.denominator)))
+
+
+def check_profile(module: Any, index: int) -> None:
+    """As functions of t = √r: A, c, f and Q of `profile`, and the slopes of L left over, which are multiples of Q."""
+    found, size = [row for row in drawn() if row[1] < 4][7 * index]
+    d = int(size)
+    field = QQ.frac_field(t)
+    root = field.from_sympy(t)
+    constants = tuple(QQ.from_sympy(value) for value in found)
+    at = best_layer(found, d, root)
+    slopes = six(d).slopes(at, constants)
+    assert all(slope == 0 for slope in slopes[d + 1 :])
+    symbols = [getattr(notation, name) for name in NAMES]
+    values = dict(zip(symbols, found, strict=True)) | {module._epsilon: found.epsilon, module._across: size - 1, notation.ratio: t**2}
+    across, along, keys, loss, turns = (field.from_sympy(part.subs(values)) for part in module.profile())
+    assert at[d + 1] == along
+    assert at[-d] == keys * root
+    assert d == 1 or at[2 * d + 2] == across
+    assert six(d).at(six(d).loss, at, constants) == loss
+    assert turns == field.from_sympy(turning(found, size).as_expr().subs(r, t**2))
+    p, q, _, beta, gamma, delta, _ = constants
+    epsilon, Delta = QQ.from_sympy(found.epsilon), QQ.from_sympy(found.margin)
+    P, U = p + beta * root**2, p * (epsilon * root**4 - 2 * gamma * root**2 + delta) + Delta * root**2
+    assert slopes[0] == 2 * q**2 * turns * root / (P * U) ** 2
+    assert slopes[d] == -2 * q**2 * turns * root**2 / (P * U) ** 2
+    assert loss.diff(root) == 2 * root * q**2 * turns / (P * U) ** 2

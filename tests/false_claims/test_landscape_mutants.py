@@ -9,7 +9,8 @@ import sys
 import types
 
 import pytest
-from common.landscape import BOUNDARIES, check_profile, counted, predicted
+from common.landscape import boundaries, check_profile, counted, predicted
+from sympy import Rational
 
 from theory import landscape
 
@@ -76,7 +77,8 @@ def mutant(request):
     module = types.ModuleType("theory.landscape_mutant")
     sys.modules[module.__name__] = module  # dataclasses look for it there
     try:
-        exec(compile("from __future__ import annotations\nfrom sympy import Rational\n" + SOURCE.replace(old, new), "mutant", "exec"), vars(module))
+        module.Rational = Rational
+        exec(compile(SOURCE.replace(old, new), "mutant", "exec"), vars(module))
         yield module
     finally:
         del sys.modules[module.__name__]
@@ -84,7 +86,7 @@ def mutant(request):
 
 def counts_right(module):
     try:
-        return all(predicted(module, *row) == counted(*row) for row in BOUNDARIES())
+        return all(predicted(module, *row) == counted(*row) for row in boundaries())
     except AssertionError:  # two cases at once
         return False
 
