@@ -369,11 +369,11 @@ def instances(given: tuple[Any, ...], *statements: Any, seed: int = 0, tries: in
         if stop is not None and time.monotonic() > stop:
             return
         values: dict[Any, Any] = {}
-        for s in sorted(scalars, key=str):
+        for place, s in enumerate(sorted(scalars, key=str)):
             if s in sizes:
                 values[s] = QQ(1 + rng.randrange(largest if attempt % 10 == 9 else 3) if attempt % 3 else 1 + attempt % 2)
             elif s.is_integer:
-                values[s] = QQ(rng.randrange(1, 9))
+                values[s] = QQ(rng.randrange(1, 9) ** (2 if (attempt + place) % 4 == 3 else 1))  # now and then one far beyond the others
             else:
                 low = 1 if s.is_positive else 0 if s.is_nonnegative else -3
                 values[s] = QQ(rng.randrange(low, 5), rng.randrange(1, 4))

@@ -1,26 +1,106 @@
 """When the in-context loss has local minima that are not global ones, for standard Gaussian covariates and a task vector N(0, I).
 
-There are some iff the turning polynomial q_4 is < 0 at some ratio: so its value at one ratio proves that there are, and that its
-coefficients are all ≥ 0 that there are none.
+There are some iff the turning polynomial J_1 is < 0 at some ratio ρ_1 (theorem turning-points): so one ratio where it is proves that there
+are, and coefficients ≥ 0 that there are none.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from itertools import product
 from typing import Any
 
-from sympy import Add, Mul, Poly, Rational, Symbol, cancel, expand, sympify
+from sympy import Add, Dummy, Mul, Poly, Pow, S, Symbol, cancel, expand
 
 from proofs.derivation import Derivation
 from proofs.kernel import Statement, Step, Theorem
-from proofs.language import All, Implication, Named, at_least, equal, more_than, substitute, unnamed
+from proofs.language import All, Implication, at_least, equal, more_than, substitute, unnamed
 from proofs.theorems import turning_points
+from proofs.theorems.stationary_points import NUMBERS
 from theory.notation import d, n, rho_1, sigma2
 
-TURNING = substitute(turning_points.AT_ONE, {})
+TURNING = substitute(turning_points.AT_ONE, NUMBERS)
+FAR = substitute(turning_points.FAR, NUMBERS)
+COMMON = n**5 * (n + 2)
 
 
-def at(ratio: Any) -> Any:
-    """The turning polynomial of the Gaussian loss at a ratio."""
-    return substitute(turning_points.AT_ONE, {rho_1: ratio, **NUMBERS})
+def bounded(value: Any, common: Any, **bounds: tuple[Any, Any]) -> Any:
+    """A polynomial, over a common factor, as a sum of products of nonnegative quantities.
+
+    bounds: of a symbol by its name, (low, x) with x an expression for the symbol minus low; what is not bounded is ≥ 0 itself.
+    """
+    plain = expand(cancel(unnamed(value).doit() / common))
+    quantities = {}
+    for symbol in (n, d, sigma2, rho_1):
+        low, above = bounds.get(symbol.name, (0, symbol))
+        fresh = Symbol(symbol.name + "_above")
+        quantities[fresh] = above
+        plain = expand(plain.subs(symbol, low + fresh))
+    terms = Poly(plain, *quantities).terms()
+    sums = [
+        Mul(c, *(Pow(x, k, evaluate=False) for x, k in zip(quantities.values(), powers, strict=True) if k), evaluate=False)
+        for powers, c in terms
+    ]
+    return common * Add(*sums, evaluate=False)
+
+
+FEW = (5 * d + sigma2) ** 2 / 6
+TWO = Implication(All(equal(rho_1, 3 * (d + sigma2)), equal(d, 2)), more_than(0, TURNING))
+LONG = Implication(All(at_least(d, 2), at_least(n, FEW), equal(rho_1, 2 * (d + sigma2))), more_than(0, TURNING))
+NOT_SINGLE = Implication(at_least(d, 5), more_than(FAR, 0))
+SHORT = Implication(All(equal(sigma2, 0), at_least(d, 4), at_least(d * (d - 3), n)), more_than(TURNING, 0))
+
+
+@cache
+def theorem() -> Theorem:
+    """The theorem."""
+    derive = Derivation()
+
+    def below(ratio: Any, size: Any = d) -> Any:
+        return -1 * substitute(substitute(unnamed(TURNING), {rho_1: ratio}), {d: size})
+
+    plane = derive(
+        "sign",
+        TWO,
+        by=(bounded(below(3 * (d + sigma2), 2), COMMON, n=(1, n - 1)),),
+        note="In two dimensions: all coefficients in n − 1 and σ² are positive.",
+    )
+    long = derive(
+        "sign",
+        LONG,
+        by=(bounded(below(2 * (d + sigma2)), COMMON, d=(2, d - 2), n=(FEW, n - FEW)),),
+        note="In long contexts: all coefficients in n − (5d + σ²)²/6, d − 2 and σ² are positive.",
+    )
+    single = derive("sign", NOT_SINGLE, by=(bounded(FAR, n**3, d=(5, d - 5), n=(1, n - 1)),), note="All coefficients are positive.")
+    short = _short(derive)
+    claim = All(TWO, LONG, NOT_SINGLE, SHORT)
+    derive("logic", claim, plane, long, single, short, note="Collect the steps.")
+    return Theorem(
+        label="spurious-minima",
+        title="When the in-context loss has local minima that are not global",
+        source="derived here",
+        statement=Statement(claim),
+        steps=derive.steps,
+        remarks=(
+            "The in-context loss has spurious local minima iff J_1 < 0 for some ratio (theorem turning-points): a mixed direction, or one "
+            "direction where J_1 < 0 for all great ratios.",
+            "So in two dimensions it has some for every context length and noise; in d ≥ 5 dimensions one direction is always a saddle; with "
+            "n ≥ (5d + σ²)²/6 there is a mixed direction that is a local minimum; without noise there is none with n ≤ d(d − 3).",
+            "The context length at which they appear grows like 4 d² without noise: the limit of n/d² for great d.",
+        ),
+    )
+
+
+def _short(derive: Derivation) -> Step:
+    """Without noise and with n ≤ d(d − 3) every coefficient of J_1 in ρ_1 is ≥ 0."""
+    room, over, over_symbol = d * (d - 3) - n, d - 4, Dummy()
+    plain = Poly(expand(cancel(unnamed(TURNING).subs(sigma2, 0).doit() / COMMON)), rho_1)
+    total: list[Any] = []
+    for power, coefficient in zip(range(4, -1, -1), plain.all_coeffs(), strict=True):
+        room_part = {3: 4 * (d + n + 1) * (d * n + 2), 2: 2 * (d * n**3 + 6 * d * n**2)}.get(power, S.Zero)
+        rest = Poly(expand((coefficient - room_part * (d * (d - 3) - n)).subs(d, over_symbol + 4)), over_symbol, n)
+        terms = [
+            Mul(c, *(Pow(x, k, evaluate=False) for x, k in zip((over, n), powers, strict=True) if k), evaluate=False)
+            for powers, c in rest.terms()
+        ]
+        total.append(Mul(rho_1**power, Add(*terms, Mul(room_part, room, evaluate=False), evaluate=False), evaluate=False))
+    return derive("sign", SHORT, by=(COMMON * Add(*total, evaluate=False),), note="Its coefficients in ρ_1 are all ≥ 0.")
