@@ -18,7 +18,6 @@ from sympy import Dummy, Identity, Inverse, MatMul, Poly, cancel, factor_terms
 from theory import notation
 from theory.bilinear import BilinearForm
 from theory.errors import SettingError
-from theory.exact import is_zero_matrix
 from theory.loss import general_loss, replaced, symmetric_symbols
 from theory.setting import Setting
 from theory.traces import multiple_of_identity, normal_form
@@ -101,7 +100,8 @@ def coefficients(setting: Setting) -> Coefficients:
         return found
 
     excess = sum(weight * multiple("a term of the fourth cumulant", matrix) ** 2 for weight, matrix in setting.covariates.excess or ())
-    if is_zero_matrix(moments.K):
+    linear = multiple("E y y' x x'ᵀ", moments.K)
+    if linear == 0:
         raise SettingError(
             "stationary_points: the responses have no linear part, E y y' x x'ᵀ = 0, so no layer predicts better than 0 does; "
             "global_minimiser lists the minimisers."

@@ -10,8 +10,9 @@ The sign of f' is that of a quartic Q, the *turning polynomial*: Q > 0 up to r =
     κ = W/U²,   κ = (d−1)β/Δ,   W = (εr² − δ)(p + βr)²,   U = p(εr² − 2γr + δ) + Δr > 0.
 
 (W/U²)' has the sign of a cubic that is > 0 and rising at √(δ/ε), so that it vanishes once beyond if its leading coefficient is < 0, and
-never if not. So W/U² rises to one maximum κ* and falls to its limit β²/(p²ε), or only rises: Q has at most two roots, and signs of polynomials
-say how many (`_Turns`). The theorem `stationary-points` of `proofs` has the reduction, the completeness and the kinds.
+never if not. So W/U² rises to one maximum κ* and falls to its limit β²/(p²ε), or only rises: Q has at most two roots, and signs of
+polynomials say how many (`_Turns`). The proofs are in docs/landscape.md; the theorem `stationary-points` of `proofs` has the completeness
+and the kinds.
 """
 
 from __future__ import annotations
@@ -123,7 +124,8 @@ class StationaryFamily:
         return self._total("positive")
 
     def _total(self, kind: str) -> Any:
-        return sum((expand(block.dimension * getattr(block, kind)) for block in self.signature), S.Zero)
+        # the sizes expanded alone: a count may be a Piecewise whose condition is a polynomial of a thousand terms
+        return sum((expand(block.dimension) * getattr(block, kind) for block in self.signature), S.Zero)
 
 
 class Profile(NamedTuple):
@@ -358,7 +360,9 @@ class _Atlas:
     def _around(self, positive: Any, zero: Any, negative: Any) -> tuple[Block, ...]:
         """At a v_x ≠ 0: all of (A, c) is +, the scale and the rotations of v_x are 0, and one direction has the sign of the profile."""
         d = self.size
-        return self._blocks(d - 1, (Min(d, 2) + 1 + positive, 1 + zero, negative), (3, 1, 0), (1, 0, 0))
+        # with a symbolic d the traceless matrices in d − 1 dimensions count −1 at d = 1, for the entry of A that is not there
+        both = Min(d, 2) if d.is_Integer else 2
+        return self._blocks(d - 1, (both + 1 + positive, 1 + zero, negative), (3, 1, 0), (1, 0, 0))
 
     def _blocks(self, k: Any, trivial: Any, vector: Any, matrices: Any) -> tuple[Block, ...]:
         """Of the rotations in k dimensions."""

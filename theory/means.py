@@ -268,12 +268,12 @@ def _compiled(node: Any, precision: int) -> Callable[[Environment, bool], Any]:
             return node.ball
         value: list[Any] = []  # computed when it is first asked for
 
-        def constant(environment: Environment, analytic: bool) -> Any:
+        def once(environment: Environment, analytic: bool) -> Any:
             if not value:
                 value.append(node.ball({}, False))
             return value[0]
 
-        return constant
+        return once
     if node.is_Rational or node in (sympy.pi, sympy.E):
         constant = acb({sympy.pi: arb.pi(), sympy.E: arb(1).exp()}.get(node) or arb(int(node.p)) / arb(int(node.q)))
         return lambda environment, analytic: constant

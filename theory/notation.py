@@ -170,6 +170,20 @@ TABLE: tuple[Entry, ...] = (
     Entry(S_1, "S_1", "covariance of the weights of different units of the first layer", ""),
     Entry(chi, r"\chi", "all other weights and the noise", ""),
     Entry(Q, "Q", "a rotation: QᵀQ = I", ""),
+    Entry(p, "p", "coefficient of ‖B‖² in a loss without a preferred direction", ""),
+    Entry(q, "q", "coefficient of −2 tr B in it", ""),
+    Entry(alpha, r"\alpha", "coefficient of |Aᵀv_x|² in it", ""),
+    Entry(beta, r"\beta", "coefficient of ‖A‖²|v_x|² in it", ""),
+    Entry(gamma, r"\gamma", "coefficient of 2 v_y cᵀAᵀv_x in it", ""),
+    Entry(delta, r"\delta", "coefficient of v_y²|c|² in it", ""),
+    Entry(tau, r"\tau", "the loss of the layer that predicts 0", ""),
+    Entry(rho_1, r"\rho_1", "a ratio |v_x|²/v_y²", ""),
+    Entry(rho_2, r"\rho_2", "another ratio", ""),
+    Entry(t, "t", "how far along a line in the space of parameters", ""),
+    Entry(h_x, "h_x", "direction of the line in v_x", ""),
+    Entry(h_y, "h_y", "its direction in v_y", ""),
+    Entry(H_A, "H_A", "its direction in A", ""),
+    Entry(h_c, "h_c", "its direction in c", ""),
     Entry(B_star, r"B_\star", "a step that solves the normal equations M₂ B Σ = M₁", ""),
 )
 
@@ -182,6 +196,11 @@ class Name(NamedTuple):
     text: str
     meaning: str
 
+
+SIX = (
+    *(("p", "p", "p"), ("q", "q", "q"), ("alpha", r"\alpha", "α")),
+    *(("beta", r"\beta", "β"), ("gamma_0", r"\gamma_0", "γ₀"), ("delta", r"\delta", "δ")),
+)
 
 NAMES: tuple[Name, ...] = (
     Name("yhat", r"\hat y", "ŷ", "prediction of the layer"),
@@ -231,4 +250,28 @@ NAMES: tuple[Name, ...] = (
     Name("ell", r"\ell", "ℓ", "least-squares objective"),
     Name("w_ridge", r"\hat w", "ŵ", "ridge estimate of the task vector"),
     Name("R", "R", "R", "resolvent (XᵀX + σ²W⁻¹)⁻¹"),
+    Name("F", "F", "F", "loss without a preferred direction, in six coefficients"),
+    Name("F_0", "F_0", "F₀", "its profile: the least value at given v"),
+    Name("F_1", "F_1", "F₁", "the profile at the ratio ρ₁"),
+    Name("F_2", "F_2", "F₂", "the profile at the ratio ρ₂"),
+    Name("G_A", "G_A", "G_A", "part of the gradient in A"),
+    Name("G_c", "G_c", "G_c", "part of the gradient in c"),
+    Name("G_x", "G_x", "G_x", "part of the gradient in v_x"),
+    Name("G_y", "G_y", "G_y", "part of the gradient in v_y"),
+    Name("S_t", "S_t", "S_t", "rest of the loss along a line, divided by t²"),
+    Name("A_0", "A_0", "A₀", "where the loss at given v is least, in A"),
+    Name("c_0", "c_0", "c₀", "where it is, in c"),
+    Name("x_0", "x_0", "x₀", "(α + β) Aᵀv_x + γ v_y c"),
+    Name("E_B", "E_B", "E_B", "step of a layer with the difference to A₀ and c₀, denominators cleared"),
+    Name("E_0", "E_0", "E₀", "difference of the step v_y A from the optimal one"),
+    Name("X_0", "X_0", "X₀", "excess loss"),
+    Name("Delta", r"\Delta", "Δ", "(α + β) δ − γ²"),
+    Name("D_A", "D_A", "D_A", "denominator of A₀"),
+    Name("D_c", "D_c", "D_c", "denominator of c₀"),
+    *(Name(f"D_{part}{k}", rf"D_{{{part},{k}}}", f"D_{part}{k}", f"the same at the ratio ρ_{k}") for k in (1, 2) for part in "Ac"),
+    Name("q_4", "q_4", "q₄", "turning polynomial: where it vanishes a mixed direction is stationary"),
+    Name("J", "J", "J", "polynomial with the sign of (F₂ − F₁)(ρ₂ − ρ₁)"),
+    Name("J_1", "J_1", "J₁", "turning polynomial at the ratio ρ₁"),
+    Name("J_infty", r"J_\infty", "J_∞", "its leading coefficient, over β times α + β"),
+    *(Name(name, latex, text, f"coefficient {text} of the loss") for name, latex, text in SIX),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flint import acb_poly, ctx, fmpq, fmpq_poly, fmpz_poly
+from flint import acb_poly, arb, ctx, fmpq, fmpq_poly, fmpz_poly
 from sympy import Integer, Tuple, sympify
 from sympy.core.basic import Basic
 
@@ -49,12 +49,10 @@ def positive_roots(coefficients: Sequence[Any], precision: int = 53) -> list[Any
     try:
         if all(value.is_Rational for value in coefficients):
             polynomial = fmpq_poly([fmpq(int(value.p), int(value.q)) for value in reversed(coefficients)])
-            found = [root for root, _ in fmpz_poly(list(polynomial.numer())).complex_roots()]
+            isolated: Any = fmpz_poly(list(polynomial.numer())).complex_roots()
+            found = [root for root, _ in isolated]
         else:
-            try:
-                found = acb_poly([ball(value, {}, False) for value in reversed(coefficients)]).roots()
-            except ValueError:
-                raise EnclosureError("positive_roots: the coefficients are not known well enough to tell the roots apart.") from None
+            found = _isolated(acb_poly([ball(value, {}, False) for value in reversed(coefficients)]))
     finally:
         ctx.prec = before
     near = [root for root in found if root.imag.contains(0)]
@@ -64,6 +62,17 @@ def positive_roots(coefficients: Sequence[Any], precision: int = 53) -> list[Any
     ):
         raise EnclosureError("positive_roots: the coefficients are not known well enough to tell the roots apart.")
     return sorted((root for root in near if root.real > 0), key=lambda root: float(root.real.mid()))
+
+
+def _isolated(polynomial: Any) -> list[Any]:
+    """All complex roots, as sharply as the coefficients allow."""
+    bits = ctx.prec - 16
+    while bits > 8:
+        try:
+            return list(polynomial.roots(tol=arb(2) ** -bits))
+        except ValueError:
+            bits = bits * 3 // 4
+    raise EnclosureError("positive_roots: the coefficients are not known well enough to tell the roots apart.")
 
 
 __all__ = ["PositiveRoot", "positive_roots"]

@@ -5,6 +5,8 @@ In the form that `logic` lacks, which takes relations as they stand: a > b ⟺ (
 
 from __future__ import annotations
 
+from typing import Any
+
 from sympy import Ge, Gt, Ne
 
 from proofs.language import All, Equivalence
@@ -14,7 +16,7 @@ from proofs.rules.inference import Inference, Support, need, of_kind
 def check(step: Inference) -> Support:
     """a > b ⟺ (a ≥ b and a ≠ b)."""
     left, right = of_kind(step.conclusion, Equivalence, "a > b ⟺ (a ≥ b and a ≠ b)").args
-    parts = right.args if isinstance(right, All) else ()
+    parts: tuple[Any, ...] = right.args if isinstance(right, All) else ()
     shape = isinstance(left, Gt) and len(parts) == 2 and isinstance(parts[0], Ge) and isinstance(parts[1], Ne)
     need(shape and left.args == parts[0].args == parts[1].args, "the conclusion must be a > b ⟺ (a ≥ b and a ≠ b).")
     algebra = step.algebra()

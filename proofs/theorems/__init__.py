@@ -34,6 +34,11 @@ LABELS: tuple[str, ...] = (
     "preconditioned",
     "risk-under-shift",
     "risk-under-length-shift",
+    "layer-landscape",
+    "turning-points",
+    "stationary-points",
+    "spurious-minima",
+    "gradient-flow",
 )
 
 

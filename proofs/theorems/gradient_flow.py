@@ -1,4 +1,4 @@
-"""Gradient flow of the loss from v_x = 0 and c = 0: it stays there, and where v_y² > ‖A‖² it reaches the global minimum exponentially fast."""
+"""Gradient flow of the loss from v_x = 0 and c = 0: from v_y² > ‖A‖² it reaches the global minimum exponentially fast."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def theorem() -> Theorem:
         statement=Statement(claim, GIVEN),
         steps=derive.steps,
         remarks=(
-            "Along the flow, the speeds being minus the gradient, v_y² − ‖A‖² is constant and the excess loss X_0 has the speed −‖G‖². If the "
-            "constant is ω > 0 then X_0 falls at least as fast as e^(−4pωt), by Gronwall's lemma, to 0.",
-            "A start with v_y tr A ≥ 0, not both 0, reaches the global minimum too: v_y and tr A keep their signs, and tr A cannot fall to 0. "
-            "Of those with v_y tr A < 0 and v_y² ≤ ‖A‖² some run into the zero predictor: for A = aI those with v_y² = d a².",
+            "Along the flow, the speeds being minus the gradient, v_y² − ‖A‖² is constant and the excess loss X_0 has the speed −‖G‖². If "
+            "the constant is ω > 0 then X_0 falls at least as fast as e^(−4pωt), by Gronwall's lemma, to 0.",
+            "A start with v_y tr A ≥ 0, not both 0, reaches the global minimum too: v_y and tr A keep their signs, and tr A cannot fall "
+            "to 0. Of those with v_y tr A < 0 and v_y² ≤ ‖A‖² some run into the zero predictor: for A = aI those with v_y² = d a².",
         ),
     )
 

@@ -129,8 +129,8 @@ def theorem() -> Theorem:
         statement=Statement(claim, GIVEN),
         steps=derive.steps,
         remarks=(
-            "G = (G_A, G_c, G_x, G_y) is the gradient and S_t at t = 0 half of the Hessian's form: the first part is Taylor's formula along "
-            "a line.",
+            "G = (G_A, G_c, G_x, G_y) is the gradient and S_t at t = 0 half of the Hessian's form: the first part is Taylor's formula "
+            "along a line.",
             "The four cases are all there are, so every stationary point is one of theirs; A and c are combinations of I, v_x v_xᵀ and "
             "v_x, so up to rotation only r = |v_x|²/v_y² is left, with q_4 = 0.",
             "At given v the loss is least at A_0, c_0, where it is F_0, a function of r alone: a stationary point with v ≠ 0 is a local "

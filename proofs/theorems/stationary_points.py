@@ -22,7 +22,10 @@ from theory.setting import Setting
 
 GIVEN = laws(Identity(d), Identity(d))
 _FOUND = coefficients(Setting(covariates=Gaussian.isotropic(d), response=Linear.isotropic(d), noise_variance=sigma2, context_length=n))
-NUMBERS = {symbol: Named(symbol.name, value) for symbol, value in zip((p, q, alpha, beta, gamma, delta, tau), _FOUND, strict=True)}
+NUMBERS = {
+    symbol: Named("gamma_0" if symbol == gamma else symbol.name, value)
+    for symbol, value in zip((p, q, alpha, beta, gamma, delta, tau), _FOUND, strict=True)
+}
 VALUES = tuple(NUMBERS.items())
 LOSS_IN_SIX = equal(LOSS, substitute(layer_landscape.LAYER_LOSS, NUMBERS))
 

@@ -103,10 +103,10 @@ def theorem() -> Theorem:
         statement=Statement(claim, GIVEN),
         steps=derive.steps,
         remarks=(
-            "F_1 and F_2 are the profile at the ratios ρ_1 and ρ_2. J is continuous, and at ρ_2 = ρ_1 it is J_1, the quartic q_4 at |v_x|² = "
-            "ρ_1 and v_y = 1: so the profile rises where J_1 > 0 and falls where J_1 < 0.",
-            "A root of J_1 is a local minimum of the profile iff J_1 changes its sign from − to + there; else the profile goes below it. "
-            "One direction, ρ_1 = ∞, is one iff J_1 < 0 for all great ρ_1, as it is for J_infty < 0.",
+            "F_1 and F_2 are the profile at the ratios ρ_1 and ρ_2. J is continuous, and at ρ_2 = ρ_1 it is J_1, the quartic q_4 at "
+            "|v_x|² = ρ_1 and v_y = 1: so the profile rises where J_1 > 0 and falls where J_1 < 0.",
+            "A root of J_1 is a local minimum of the profile iff J_1 < 0 below and J_1 > 0 above it; else the profile goes below it. "
+            "One direction, ρ_1 = ∞, is one iff J_1 < 0 for all great ρ_1, as it is for J_∞ < 0.",
             "There are spurious local minima iff J_1 < 0 for some ρ_1 > 0.",
         ),
     )

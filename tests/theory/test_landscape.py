@@ -32,7 +32,25 @@ from common.landscape import (
     touching,
 )
 from flint import arb
-from sympy import QQ, Identity, Integer, Inverse, Matrix, MatrixSymbol, Poly, Rational, S, eye, lambdify, oo, pi, sqrt, symbols
+from sympy import (
+    QQ,
+    Identity,
+    Integer,
+    Inverse,
+    Matrix,
+    MatrixSymbol,
+    Poly,
+    Rational,
+    S,
+    cancel,
+    eye,
+    lambdify,
+    linsolve,
+    oo,
+    pi,
+    sqrt,
+    symbols,
+)
 
 from numerics.objective import ExactObjective
 from theory import (
@@ -391,6 +409,19 @@ def test_the_critical_values_of_the_ratio():
 
 # d, n, σ² at which the leading coefficient of Q is 0
 BOUNDARY = [(2, 2, S.One), (3, 1, Integer(10)), (3, 16, Integer(43)), (4, 5, Integer(88)), (4, 38, Integer(277))]
+
+
+def test_which_critical_value_is_the_maximum():
+    """At p = r = 1 with Δ from h(1) = 0: 2Tκ − e, thrice κg' at the root κ = W/U² of g = Tκ + e − 3(Z²κ)^⅓, has the sign of w for ε > δ."""
+    beta, gamma, delta, epsilon, Delta = symbols("beta gamma delta epsilon Delta", positive=True)
+    falls = epsilon + beta * (2 * gamma - Delta)
+    h = -epsilon * falls + 3 * beta * delta * epsilon + 3 * delta * epsilon + delta * (Delta - beta * delta - 2 * gamma)
+    T, e = 4 * epsilon * delta - (Delta - 2 * gamma) ** 2, epsilon - beta**2 * delta
+    U, W = epsilon - 2 * gamma + delta + Delta, (epsilon - delta) * (1 + beta) ** 2
+    w = (2 * gamma - Delta) * (beta**2 * delta + epsilon) + 4 * beta * delta * epsilon
+    ((at,),) = linsolve([h], Delta)
+    factor_of_w = 3 * (1 + beta) ** 2 * (epsilon - delta) ** 3 / ((beta * epsilon + delta) * (beta * delta + epsilon))
+    assert cancel((2 * T * W - e * U**2 - factor_of_w * w).subs(Delta, at)) == 0
 
 
 def test_the_conditions_of_the_symbolic_atlas():
