@@ -15,6 +15,7 @@ from numerics.descent import descend
 from numerics.evaluate import DTYPE
 from numerics.figures import png
 from numerics.polynomial import LossPolynomial
+from numerics.saddle_starts import into_saddle
 from numerics.survey import FLAT, Survey, interval
 
 COLORS = {
@@ -86,15 +87,16 @@ def _trajectories(survey: Survey, title: str, shown: int) -> bytes:
     polynomial, null = survey.polynomial, survey.polynomial.objective.null
     reached = [number for number in range(len(survey.atlas.families)) if survey.count(number)]
     chosen = [(survey.ends.converged & (survey.family == number)).nonzero()[:shown, 0] for number in reached]
-    picked = torch.cat(chosen) if chosen else torch.zeros(0, dtype=torch.long)
-    paths: list[list[tuple[float, float, float]]] = [[] for _ in picked]
+    saddles = [(family, into_saddle(survey, k)) for k, family in enumerate(survey.atlas.families) if family.kind == "saddle"]
+    starts = torch.cat([survey.starts[torch.cat(chosen)], *(start for _, start in saddles if start is not None)])
+    paths: list[list[tuple[float, float, float]]] = [[] for _ in starts]
 
     def note(index: Tensor, time: Tensor, theta: Tensor) -> None:
         columns = time.tolist(), polynomial.loss(theta).tolist(), survey.polynomial.share(theta).tolist()
         for k, *place in zip(index.tolist(), *columns, strict=True):
             paths[k].append(tuple(place))
 
-    descend(polynomial, survey.starts[picked], progress=lambda done: None, visit=note)
+    descend(polynomial, starts, visit=note)
     figure = Figure(figsize=(12.5, 5), layout="constrained")
     left, right = figure.subplots(1, 2)
     bottom = polynomial.objective.minimum
@@ -103,10 +105,11 @@ def _trajectories(survey: Survey, title: str, shown: int) -> bytes:
     span = ratio / (1 + ratio)
     right.plot(span, reduced_loss(polynomial, span) / null, color="black", linewidth=1.2)
     families = [survey.atlas.families[number] for number, group in zip(reached, chosen, strict=True) for _ in group]
+    families += [family for family, start in saddles if start is not None]
     for family, path in zip(families, paths, strict=True):
         times, losses, shares = zip(*path, strict=True)
-        left.plot(times, [loss / null for loss in losses], color=color(family), linewidth=1, alpha=0.8)
-        right.plot(shares, [loss / null for loss in losses], color=color(family), linewidth=0.9, alpha=0.8)
+        left.plot(times, [loss / null for loss in losses], color=color(family), **_line(family))
+        right.plot(shares, [loss / null for loss in losses], color=color(family), **_line(family))
     for family in survey.atlas.families:
         left.axhline(family.loss / null, color=color(family), linewidth=0.8, linestyle="--")
         if family.ratio is not None:
@@ -126,8 +129,14 @@ def _trajectories(survey: Survey, title: str, shown: int) -> bytes:
     ]
     handles.append(Line2D([], [], color="black", linewidth=1.2, label="least loss at this v (theory's loss, minimised over M)"))
     figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
-    figure.suptitle(f"Gradient flow from random starts, {shown} into each family that any reaches, {title}")
+    figure.suptitle(
+        f"Gradient flow, {title}: {shown} random starts into each family that any reaches, and one chosen start into each saddle (thick)"
+    )
     return png(figure)
+
+
+def _line(family: Family) -> dict[str, float]:
+    return {"linewidth": 2.2, "alpha": 1.0, "zorder": 4} if family.kind == "saddle" else {"linewidth": 1.0, "alpha": 0.8}
 
 
 def _index(survey: Survey, title: str) -> bytes:

@@ -24,6 +24,7 @@ from theory.errors import (
     UndefinedMoment,
     UnknownMoment,
 )
+from theory.flow import Flow, gradient_flow
 from theory.landscape import StationaryFamily, stationary_points
 from theory.loss import in_context_gradient, in_context_loss
 from theory.means import enclosure
@@ -38,6 +39,7 @@ __all__ = [
     "CovariateLaw",
     "EnclosureError",
     "ExpectationError",
+    "Flow",
     "Gaussian",
     "GaussianMixture",
     "GivenKurtosis",
@@ -66,6 +68,7 @@ __all__ = [
     "UnknownMoment",
     "enclosure",
     "global_minimiser",
+    "gradient_flow",
     "in_context_gradient",
     "in_context_loss",
     "paper_step_size",

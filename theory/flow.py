@@ -55,7 +55,7 @@ class Flow:
     reason: str
 
 
-def flow(setting: Setting, attention: LinearAttention) -> Flow:
+def gradient_flow(setting: Setting, attention: LinearAttention) -> Flow:
     """Of a start with v_x = m_yx = 0, in numbers.
 
     Raises SettingError where Σ is no multiple of I or the loss has preferred directions, AttentionError for other starts.
@@ -64,7 +64,7 @@ def flow(setting: Setting, attention: LinearAttention) -> Flow:
     >>> from theory import Gaussian, Linear
     >>> setting = Setting(covariates=Gaussian.isotropic(2), response=Linear.isotropic(2), noise_variance=0, context_length=1)
     >>> small = Matrix([[Rational(1, 10), 0, 0], [0, Rational(1, 10), 0], [0, 0, 0]])
-    >>> [flow(setting, LinearAttention(Matrix([0, 0, v]), small)).limit for v in (1, Rational(-1, 10), Rational(-1, 100))]
+    >>> [gradient_flow(setting, LinearAttention(Matrix([0, 0, v]), small)).limit for v in (1, Rational(-1, 10), Rational(-1, 100))]
     ['global minimum', 'global minimum', 'global minimum']
     """
     scale = _scale(setting)
@@ -123,4 +123,4 @@ def _start(setting: Setting, attention: LinearAttention) -> tuple[Any, Any]:
     return v, A
 
 
-__all__ = ["Flow", "flow"]
+__all__ = ["Flow", "gradient_flow"]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from proofs.derivation import Derivation
 from proofs.kernel import Statement, Step, Theorem
-from proofs.language import All, Equivalence, Implication, Named, equal, more_than
+from proofs.language import All, Equivalence, Implication, Named, at_least, equal, more_than
 from proofs.theorems.layer_landscape import GIVEN, LOSS_OF_SINGLE, LOWEST, MARGIN
 from theory.notation import alpha, beta, d, delta, gamma, p, q, rho_1, rho_2, tau
 
@@ -87,6 +87,17 @@ def theorem() -> Theorem:
         by=(q**2 / p * ((d - 1) * beta * rho_1 / ONE.P + margin * rho_1 / ONE.U), (0, 1)),
         note="It is positive.",
     )
+    short = p * (EPSILON * rho_1 - 2 * gamma) + MARGIN
+    bounded = derive(
+        "sign",
+        Implication(
+            more_than(EPSILON * rho_1, 2 * gamma),
+            at_least(q**2 / p * ((d - 1) * beta * rho_1 / p + MARGIN / short), ONE.loss - LOWEST),
+        ),
+        *positive,
+        by=(q**2 / p * ((d - 1) * beta**2 * rho_1**2 / (p * ONE.P) + margin * p * delta / (ONE.U * short)),),
+        note="A bound that is simple in ρ₁.",
+    )
     rest = (2 * (d - 1) * p**2 * gamma + MARGIN * p * (2 - d)) * rho_1 - (d - 1) * p**2 * delta
     end = derive(
         "rational-identity",
@@ -94,8 +105,8 @@ def theorem() -> Theorem:
         *positive,
         note="The gap to the loss of one direction.",
     )
-    claim = All(*(step.conclusion for step in (difference, rises, early, gap, above, end)))
-    derive("logic", claim, difference, rises, early, gap, above, end, note="Collect the steps.")
+    claim = All(*(step.conclusion for step in (difference, rises, early, gap, above, bounded, end)))
+    derive("logic", claim, difference, rises, early, gap, above, bounded, end, note="Collect the steps.")
     return Theorem(
         label="turning-points",
         title="Where the profile of the loss rises and falls",
@@ -107,7 +118,8 @@ def theorem() -> Theorem:
             "|v_x|² = ρ_1 and v_y = 1: so the profile rises where J_1 > 0 and falls where J_1 < 0.",
             "A root of J_1 is a local minimum of the profile iff J_1 < 0 below and J_1 > 0 above it; else the profile goes below it. "
             "One direction, ρ_1 = ∞, is one iff J_1 < 0 for all great ρ_1, as it is for J_∞ < 0.",
-            "There are spurious local minima iff J_1 < 0 for some ρ_1 > 0.",
+            "There are spurious local minima iff J_1 < 0 for some ρ_1 > 0. The loss of one is the least value of the profile beyond the "
+            "greatest ratio from which it falls, so the bound on the gap holds for it with any ρ_1 beyond.",
         ),
     )
 

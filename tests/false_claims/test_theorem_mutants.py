@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import pytest
 from common.mutants import exchanging, mutated, replacing
-from sympy import Ge, Identity, Inverse, MatMul, Rational, Symbol, Trace
+from sympy import Eq, Ge, Identity, Integer, Inverse, MatMul, Rational, Symbol, Trace
 
 from proofs.errors import ProofError
-from proofs.kernel import check_each
+from proofs.kernel import Statement, Step, check_each
 from proofs.language import (
     All,
     Any_,
     Expectation,
+    Implication,
     Independent,
     Invertible,
     Law,
     Mean,
+    Named,
     Normal,
     Orthogonal,
     PositiveDefinite,
@@ -27,10 +29,17 @@ from proofs.language import (
     at_most,
     equal,
     more_than,
+    nodes,
     replaced,
+    substitute,
+    unnamed,
 )
 from proofs.theorems import LABELS, load
+from proofs.theorems import gradient_flow as flow
+from proofs.theorems import layer_landscape as layer
 from proofs.theorems import nonlinear_responses as nonlinear
+from proofs.theorems import spurious_minima as spurious
+from proofs.theorems import turning_points as turning
 from proofs.theorems.every_law import SIZE
 from proofs.theorems.general_gaussian import in_keys, in_values
 from proofs.theorems.paper_step_size import STEP_SIZE, correlation, length
@@ -39,6 +48,7 @@ from proofs.theorems.random_last_layer import LABELS as NETWORK_LABELS
 from proofs.theorems.random_last_layer import QUERY, REALISED
 from proofs.theorems.risk_under_length_shift import STEP_SIZE_THERE
 from proofs.theorems.risk_under_shift import TEST
+from proofs.theorems.stationary_points import NUMBERS
 from proofs.theorems.tokens import OWN, SHARED, TOKENS
 from proofs.theorems.vocabulary import ANY_LAW, ANY_LEAST, LOSS, OPTIMUM, STEP
 from theory.notation import (
@@ -57,14 +67,24 @@ from theory.notation import (
     T,
     W,
     X,
+    alpha,
+    beta,
     c,
     d,
+    delta,
     eps,
+    gamma,
     n,
     n_test,
     omega,
+    p,
+    q,
+    rho_1,
+    rho_2,
     sigma2,
     sigma2_test,
+    t,
+    tau,
     theta,
     u_0,
     u_star,
@@ -91,6 +111,8 @@ SYSTEM, TAU = OPTIMUM.system.args[1], OPTIMUM.tau.args[1]
 LEAST = d + sigma2 - n * d * STEP_SIZE
 NO_VALUES, NO_KEYS = equal(v_x, 0), equal(A, 0)
 NO_LABEL_VALUE, NO_LABEL_KEY = equal(v_y, 0), equal(c, 0)
+REST = next(node for node in nodes(load("layer-landscape").claim.args[0]) if isinstance(node, Named) and node.args[0].name == "S_t")
+NINTH = (5 * d + sigma2) ** 2 / 9
 
 
 def without(*facts):
@@ -144,6 +166,31 @@ def step_sizes(metric):
         "a second family in every dimension": {equal(omega * omega.T, metric): equal(c, omega)},
         "attained with twice the step": {equal(A, STEP_SIZE * metric): equal(A, 2 * STEP_SIZE * metric)},
     }
+
+
+def inside(named, old, new):
+    """What a name stands for, with one expression for another in it."""
+    return {named.args[1]: replaced(named.args[1], {old: new})}
+
+
+def coefficient(symbol, value):
+    """Another value of one of the six coefficients."""
+    return {NUMBERS[symbol]: Named(NUMBERS[symbol].args[0].name, value)}
+
+
+def read_off(relation, common=spurious.COMMON, **bounds):
+    """The relation instead of the claim, with its gap written out as the theorem does it."""
+    hypothesis, conclusion = relation.args
+    gap = unnamed(conclusion.gts) - unnamed(conclusion.lts)
+    for part in hypothesis.args if isinstance(hypothesis, All) else (hypothesis,):
+        gap = substitute(gap, {part.lhs: part.rhs}) if isinstance(part, Eq) else gap
+    step = Step("sign", relation, (), (spurious.bounded(gap, common, **bounds),))
+    return lambda theorem: theorem._replace(statement=Statement(relation), steps=(step,))
+
+
+def falls(ratio, *hypotheses):
+    """J₁ < 0 at a ratio."""
+    return Implication(All(*hypotheses, equal(rho_1, ratio)), more_than(0, spurious.TURNING))
 
 
 FALSE = {
@@ -310,6 +357,85 @@ FALSE = {
         "tokens that share nothing": without(TOKENS),
         "not sign-symmetric": without(SignSymmetric(y, y_q, y_1, y_2)),
         "C of the covariates alone": {OWN.args[1]: Expectation(x_1 * x_1.T, x_1)},
+    },
+    "layer-landscape": {
+        "q for 2q": {-2 * q * Trace(layer.STEP): -q * Trace(layer.STEP)},
+        "expansion with −γ": inside(REST, gamma, -gamma),
+        "expansion without the last order": inside(REST, t**2, Integer(0)),
+        "gradient in A without β": inside(layer.GRADIENT[0], beta, Integer(0)),
+        "α for α + β in c₀": {layer.LEAST_KEYS.args[1]: q / layer.U * (alpha * layer.R - gamma * layer.V) * v_x},
+        "A₀ without v_x v_xᵀ": {layer.LEAST_A.args[1]: q * v_y / layer.P * UNIT},
+        "q₄ with + δv_y⁴": inside(layer.TURNING, -delta * v_y**4, delta * v_y**4),
+        "q₄ with d for d − 1": inside(layer.TURNING, d - 1, d),
+        "profile with d for d − 1": inside(layer.PROFILE, d - 1, d),
+        "P without p": {layer.P.args[1]: beta * layer.R},
+        "gain of one direction doubled": {layer.LOSS_OF_SINGLE: tau - 2 * q**2 / p},
+        "gain of the minimum without d": {layer.LOWEST: tau - q**2 / p},
+        "mixed directions at every ratio": {layer.MIXED: layer.LEAST},
+        "zero predictor with any A": {layer.NOTHING: layer.NOTHING.args[0]},
+        "never above": said(Ge, at_most),
+        "any Δ": without(*layer.GIVEN),
+        "Δ ≥ 0": {layer.GIVEN[0]: at_least(*layer.GIVEN[0].args)},
+    },
+    "turning-points": {
+        "Δ = εδ + γ²": {layer.MARGIN.args[1]: (alpha + beta) * delta + gamma**2},
+        "J with ρ₁² for ρ₁ρ₂": {turning.BETWEEN.args[1]: turning.turning(rho_1, rho_1, turning.ONE, turning.TWO)},
+        "J with −δ": inside(turning.BETWEEN, -delta, delta),
+        "J with d for d − 1": inside(turning.BETWEEN, d - 1, d),
+        "falls where J > 0": {more_than(turning.TWO.loss, turning.ONE.loss): more_than(turning.ONE.loss, turning.TWO.loss)},
+        "rises iff J > 0 in either order": {rho_2 - rho_1: rho_1 - rho_2},
+        "J₁ > 0 up to √(δ/α)": {more_than(delta, turning.EPSILON * rho_1**2): more_than(delta, alpha * rho_1**2)},
+        "gap with d for d − 1": {(d - 1) * beta * rho_1 / turning.ONE.P: d * beta * rho_1 / turning.ONE.P},
+        "always above less": {more_than(turning.ONE.loss, layer.LOWEST): more_than(layer.LOWEST, turning.ONE.loss)},
+        "J_∞ with d for d − 1": inside(turning.FAR, d - 1, d),
+        "J_∞ with 2βΔ": {turning.FAR.args[1]: turning.FAR.args[1] - beta * layer.MARGIN},
+        "gain of one direction doubled": {q**2 / p: 2 * q**2 / p},
+        "any Δ": without(*layer.GIVEN),
+    },
+    "stationary-points": {
+        "p with n + d + 2": coefficient(p, n * (n + d + 2 + sigma2)),
+        "q = n + 1": coefficient(q, n + 1),
+        "α = n(n + 2)": coefficient(alpha, n * (n + 2)),
+        "β = 2n": coefficient(beta, 2 * n),
+        "γ with nτ + 1": coefficient(gamma, n * (n * (d + sigma2) + 1)),
+        "δ with n + 1": coefficient(delta, n * (n + 1) * ((d + sigma2) ** 2 + 2 * d)),
+        "δ with d for 2d": coefficient(delta, n * (n + 2) * ((d + sigma2) ** 2 + d)),
+        "δ of the mean square": coefficient(delta, n * (n + 2) * (d + sigma2) ** 2),
+        "τ without σ²": coefficient(tau, d),
+        "any covariance": {Normal(x_q, UNIT): Normal(x_q, Sigma)},
+    },
+    "spurious-minima": {
+        "two dimensions, at 2(d + σ²)": read_off(falls(2 * (d + sigma2), equal(d, 2)), n=(1, n - 1)),
+        "two dimensions, at 5(d + σ²)": read_off(falls(5 * (d + sigma2), equal(d, 2)), n=(1, n - 1)),
+        "three dimensions": read_off(falls(3 * (d + sigma2), equal(d, 3)), n=(1, n - 1)),
+        "any context": read_off(falls(2 * (d + sigma2), at_least(d, 2)), d=(2, d - 2), n=(1, n - 1)),
+        "a ninth for a sixth": read_off(falls(2 * (d + sigma2), at_least(d, 2), at_least(n, NINTH)), d=(2, d - 2), n=(NINTH, n - NINTH)),
+        "long contexts at (d + σ²)": read_off(
+            falls(d + sigma2, at_least(d, 2), at_least(n, spurious.FEW)), d=(2, d - 2), n=(spurious.FEW, n - spurious.FEW)
+        ),
+        "one direction a saddle in d = 4": read_off(
+            Implication(at_least(d, 4), more_than(spurious.FAR, 0)), n**3, d=(4, d - 4), n=(1, n - 1)
+        ),
+        "one direction a minimum": {more_than(spurious.FAR, 0): more_than(0, spurious.FAR)},
+        "none with n ≤ 5d²": {at_least(d * (d - 3), n): at_least(5 * d**2, n)},
+        "none with n ≤ 5d², written out": read_off(
+            Implication(All(equal(sigma2, 0), at_least(d, 4), at_least(5 * d**2, n)), more_than(spurious.TURNING, 0)), d=(4, d - 4)
+        ),
+        "some with n ≤ d(d − 3)": {more_than(spurious.TURNING, 0): more_than(0, spurious.TURNING)},
+        "none in two dimensions": {more_than(0, spurious.TURNING): more_than(spurious.TURNING, 0)},
+    },
+    "gradient-flow": {
+        "5p for 4p": {4 * p * flow.V_LESS * flow.EXCESS: 5 * p * flow.V_LESS * flow.EXCESS},
+        "v_y² + ‖A‖²": {flow.V_LESS: v_y**2 + Trace(A.T * A)},
+        "never steeper": said(Ge, at_most),
+        "v_y² + ‖A‖² conserved": {v_y * layer.GRADIENT[3]: -v_y * layer.GRADIENT[3]},
+        "v_y² − 2‖A‖² conserved": {Trace(layer.GRADIENT[0].T * A): 2 * Trace(layer.GRADIENT[0].T * A)},
+        "excess without p": {p * Trace(flow.RESIDUAL.T * flow.RESIDUAL): Trace(flow.RESIDUAL.T * flow.RESIDUAL)},
+        "minimum without d": {d * q**2 / p: q**2 / p},
+        "speed of v_y halved": {2 * q * Trace(A): q * Trace(A)},
+        "speed of tr A without d": {d * q - p * v_y * Trace(A): q - p * v_y * Trace(A)},
+        "from any c": {flow.MATCHED: equal(v_x, 0)},
+        "from any v_x": {flow.MATCHED: equal(c, 0)},
     },
     "in-context-loss": {"n + 1 for n": {n**2: (n + 1) ** 2}, "σ⁴ for σ²": {sigma2**2: sigma2}, "c for Σc": {c.T * Sigma * c: c.T * c}},
 }

@@ -40,6 +40,7 @@ from proofs.language import (
 )
 from proofs.rules.citation import FACTS
 from proofs.theorems import LABELS, load
+from proofs.theorems.layer_landscape import MARGIN
 from proofs.theorems.posterior import PRECISION
 from proofs.theorems.risk_under_shift import SHIFT, TEST, TRAINED
 from theory import Gaussian, Linear, LinearAttention, Setting, global_minimiser, in_context_loss
@@ -128,6 +129,7 @@ ANY_LAW = PROMPT_MEANS | {Law(X, y, x_q, y_q), Independent((X, y), (x_q,))}
 TOKENS = Tokens((X, y), (x_1, y_1), (x_2, y_2), (x_q, y_q))
 NETWORK = NamedMatrix("y", Phi * theta + eps)
 PAPER = MINIMISERS | {"ridge-correlation", "paper-step-size"}
+REGULAR = {more_than(MARGIN.args[1], 0)}
 # label: assumptions, facts cited, theorems used
 PINNED = {
     "one-step-of-gradient-descent": (set(), {"gradient"}, set()),
@@ -238,6 +240,11 @@ PINNED = {
         MINIMISERS,
     ),
     "risk-under-length-shift": (laws(UNIT, UNIT) | laws_at_test(UNIT, UNIT), {"isserlis"}, MINIMISERS | {"risk-under-shift"}),
+    "layer-landscape": (REGULAR, set(), set()),
+    "turning-points": (REGULAR, set(), set()),
+    "stationary-points": (laws(UNIT, UNIT), {"isserlis"}, {"layer-landscape", "turning-points"}),
+    "spurious-minima": (set(), set(), set()),
+    "gradient-flow": (set(), set(), set()),
 }
 
 

@@ -13,7 +13,7 @@ from sympy import QQ, Identity, Matrix, MatrixSymbol, Rational, S, diag, expand,
 
 from theory import AttentionError, Gaussian, Linear, LinearAttention, Setting, SettingError, Sphere, in_context_gradient, in_context_loss
 from theory.coefficients import coefficients
-from theory.flow import flow
+from theory.flow import gradient_flow
 
 SETTINGS = {
     "d=2": Setting(covariates=Gaussian.isotropic(2), response=Linear.isotropic(2), noise_variance=Rational(1, 2), context_length=5),
@@ -97,7 +97,7 @@ def test_ends_and_rates(name):
     reasons = set()
     for seed in range(10):
         v, A = drawn(seed, d)
-        found = flow(setting, start(v, A))
+        found = gradient_flow(setting, start(v, A))
         reasons.add(found.reason[0])
         t, values, _, excess = path(setting, v, A, 400 / (p * k**2) + 400 / (q * k))
         at_minimum = excess[-1] < 1e-6 * d * q**2 / p
@@ -119,7 +119,7 @@ def test_how_sharp_the_rate_is():
     A = Matrix([[0, 1], [-1, 0]]) / 10
     shares = []
     for v in (1, 3, 30):
-        found = flow(setting, start(S(v), A))
+        found = gradient_flow(setting, start(S(v), A))
         t, _, _, excess = path(setting, v, A, 8 / float(found.rate))
         late = (excess > 1e-9 * excess[0]) & (excess < 1e-3 * excess[0])
         slope = -np.polyfit(t[late], np.log(excess[late]), 1)[0]
@@ -139,10 +139,10 @@ def test_multiples_of_the_identity(name, a):
     setting = SETTINGS[name]
     d = int(setting.dimension)
     A = a * eye(d)
-    on = flow(setting, start(-sqrt(d) * a, A))
+    on = gradient_flow(setting, start(-sqrt(d) * a, A))
     assert (on.limit, on.rate) == ("zero predictor", 0)
     for share, side in ((Rational(999, 1000), 1), (Rational(1001, 1000), -1)):
-        beside = flow(setting, start(-sqrt(d) * a * share, A))
+        beside = gradient_flow(setting, start(-sqrt(d) * a * share, A))
         assert beside.limit == "global minimum"
         assert np.sign(float(beside.end.label_value)) == side * np.sign(float(a))
         *_, excess = path(setting, -sqrt(d) * a * share, A, 400.0)
@@ -172,9 +172,9 @@ def test_one_separatrix_between_the_bounds(seed):
     assert signs[0] < 0 < signs[-1]
     between = brentq(lambda v: np.sign(end(v)), low, high, xtol=1e-6)
     assert low < between < high
-    assert flow(setting, start(Rational(between).limit_denominator(10**6), A)).limit is None
-    assert flow(setting, start(Rational(low * 0.999).limit_denominator(10**6), A)).end.label_value < 0
-    assert flow(setting, start(Rational(high * 1.001).limit_denominator(10**6), A)).end.label_value > 0
+    assert gradient_flow(setting, start(Rational(between).limit_denominator(10**6), A)).limit is None
+    assert gradient_flow(setting, start(Rational(low * 0.999).limit_denominator(10**6), A)).end.label_value < 0
+    assert gradient_flow(setting, start(Rational(high * 1.001).limit_denominator(10**6), A)).end.label_value > 0
 
 
 def test_cases_decided_exactly():
@@ -189,7 +189,7 @@ def test_cases_decided_exactly():
         "6: (tr A)²/d < v² < ‖A‖²": (Rational(-17, 10), Matrix([[1, 1], [-1, 1]]), None),
     }
     for reason, (v, A, limit) in cases.items():
-        found = flow(setting, start(v, A))
+        found = gradient_flow(setting, start(v, A))
         assert found.reason.startswith(reason)
         assert found.limit == limit
     *_, excess = path(setting, -2, Matrix([[1, 1], [-1, 1]]), 400.0)
@@ -199,19 +199,21 @@ def test_cases_decided_exactly():
 def test_refusals():
     setting = SETTINGS["d=2"]
     with pytest.raises(SettingError, match="Σ = sI"):
-        flow(
+        gradient_flow(
             Setting(covariates=Gaussian(diag(1, 2)), response=Linear(diag(1, Rational(1, 2))), noise_variance=0, context_length=3),
             start(S.One, eye(2)),
         )
     with pytest.raises(AttentionError, match="v_x = 0"):
-        flow(setting, LinearAttention(ones(3, 1), eye(3)))
+        gradient_flow(setting, LinearAttention(ones(3, 1), eye(3)))
     with pytest.raises(AttentionError, match="2 dimensions"):
-        flow(setting, start(S.One, eye(3)))
+        gradient_flow(setting, start(S.One, eye(3)))
     with pytest.raises(AttentionError, match="numbers"):
-        flow(setting, start(symbols("v", real=True), eye(2)))
+        gradient_flow(setting, start(symbols("v", real=True), eye(2)))
     Sigma = MatrixSymbol("Sigma", 2, 2)
     with pytest.raises(SettingError, match="Σ = sI"):
-        flow(Setting(covariates=Gaussian(Sigma), response=Linear(Sigma.inv()), noise_variance=0, context_length=3), start(S.One, eye(2)))
+        gradient_flow(
+            Setting(covariates=Gaussian(Sigma), response=Linear(Sigma.inv()), noise_variance=0, context_length=3), start(S.One, eye(2))
+        )
 
 
 def test_a_monotone_system():
