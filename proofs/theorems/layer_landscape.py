@@ -186,7 +186,7 @@ def _regular(derive: Derivation) -> tuple[Step, Step]:
         "sum-of-nonnegatives",
         All(at_least(P, 0), Equivalence(equal(P, 0), All(equal(V, 0), equal(R, 0)))),
         by=((p, V), (beta, R)),
-        note="P is a sum of nonnegative terms.",
+        note="D_A is a sum of nonnegative terms.",
     )
     gap = epsilon * R - gamma * V
     terms = ((p, gap**2), (p * margin, V**2), (epsilon * margin, R * V))
@@ -194,7 +194,7 @@ def _regular(derive: Derivation) -> tuple[Step, Step]:
         "sum-of-nonnegatives",
         All(at_least(epsilon * U, 0), Equivalence(equal(epsilon * U, 0), All(*(equal(term, 0) for _, term in terms)))),
         by=terms,
-        note="So is a multiple of U, after completing a square.",
+        note="So is a multiple of D_c, after completing a square.",
     )
     fourth = derive("zero-product", Equivalence(equal(V**2, 0), NO_LABELS), by=(1, (v_y, 4)), note="A square.")
     same = derive("zero-product", Equivalence(equal(gap**2, 0), equal(gap, 0)), by=(1, (gap, 2)), note="A square.")
@@ -209,7 +209,8 @@ def _regular(derive: Derivation) -> tuple[Step, Step]:
         for relation in (equal, at_least)
     ]
     either = [
-        derive("trichotomy", Equivalence(more_than(x, 0), All(at_least(x, 0), different(x, 0))), note="Of real numbers.") for x in (P, U, R)
+        derive("trichotomy", Equivalence(more_than(x, 0), All(at_least(x, 0), different(x, 0))), note="Of two real numbers.")
+        for x in (P, U, R)
     ]
     longer = derive("trace-inequality", at_least(R, 0), by=(Identity(1), v_x, Identity(d)), note="A length.")
     positive = derive(
@@ -218,12 +219,12 @@ def _regular(derive: Derivation) -> tuple[Step, Step]:
         *(length, longer, either[2]),
         note="It is positive unless v_x = 0.",
     )
-    origin = derive("logic", Implication(Any_(VALUES, LABELS), POSITIVE), sizes, length, square, either[0], note="So P > 0 unless v = 0.")
+    origin = derive("logic", Implication(Any_(VALUES, LABELS), POSITIVE), sizes, length, square, either[0], note="So D_A > 0 unless v = 0.")
     regular = derive(
         "logic",
         Implication(Any_(VALUES, LABELS), All(POSITIVE, REGULAR)),
         *(complete, fourth, same, then, *scaled, length, either[1], origin),
-        note="And U > 0 too.",
+        note="And D_c > 0 too.",
     )
     return positive, regular
 
@@ -304,12 +305,12 @@ def _mixed(derive: Derivation, length: Step, regular: Step) -> Step:
             note=note,
         )
         for part, product, sign, note in (
-            (G_x, products[0], 1, "There the gradient in v_x is a multiple of v_y² Q v_x,"),
-            (G_y, products[1], -1, "and that in v_y one of |v_x|² Q v_y."),
+            (G_x, products[0], 1, "There the gradient in v_x is a multiple of v_y² q_4 v_x,"),
+            (G_y, products[1], -1, "and that in v_y one of |v_x|² q_4 v_y."),
         )
     ]
     vanish = [
-        derive("matrix-identity", Implication(equal(TURNING, 0), equal(product, 0)), by=((0, by),), note="Both vanish with Q.")
+        derive("matrix-identity", Implication(equal(TURNING, 0), equal(product, 0)), by=((0, by),), note="It vanishes with q_4.")
         for product, by in zip(products, (V * v_x, R * v_y), strict=True)
     ]
     together = derive(
@@ -324,7 +325,7 @@ def _mixed(derive: Derivation, length: Step, regular: Step) -> Step:
         by=(1, (R, 1), (v_y, 2), (TURNING, 1)),
         note="A product vanishes with one of its factors.",
     )
-    return derive("logic", CASES[3], least, *reduced, *vanish, together, split, length, regular, note="A mixed direction: Q vanishes.")
+    return derive("logic", CASES[3], least, *reduced, *vanish, together, split, length, regular, note="A mixed direction: q_4 vanishes.")
 
 
 def _least(derive: Derivation) -> Step:

@@ -71,7 +71,7 @@ def theorem() -> Theorem:
         Implication(more_than(delta, EPSILON * rho_1**2), more_than(AT_ONE, 0)),
         *positive,
         by=((d - 1) * beta * ONE.U**2 + margin * (delta - EPSILON * rho_1**2) * ONE.P**2,),
-        note="Q > 0 up to √(δ/ε).",
+        note="J_1 > 0 up to the square root of δ/(α + β).",
     )
     gap = derive(
         "rational-identity",
@@ -128,4 +128,4 @@ def _positive(derive: Derivation, rho: Any, ratio: Ratio) -> Step:
     """U > 0."""
     margin = MARGIN.args[1]
     value = (p * (EPSILON * rho - gamma) ** 2 + p * margin + EPSILON * margin * rho) / EPSILON
-    return derive("sign", more_than(ratio.U, 0), by=(value,), note="U > 0, after completing a square.")
+    return derive("sign", more_than(ratio.U, 0), by=(value,), note="Positive, after completing a square.")

@@ -83,7 +83,6 @@ from theory.notation import (
     rho_2,
     sigma2,
     sigma2_test,
-    t,
     tau,
     theta,
     u_0,
@@ -361,12 +360,10 @@ FALSE = {
     "layer-landscape": {
         "q for 2q": {-2 * q * Trace(layer.STEP): -q * Trace(layer.STEP)},
         "expansion with −γ": inside(REST, gamma, -gamma),
-        "expansion without the last order": inside(REST, t**2, Integer(0)),
         "gradient in A without β": inside(layer.GRADIENT[0], beta, Integer(0)),
         "α for α + β in c₀": {layer.LEAST_KEYS.args[1]: q / layer.U * (alpha * layer.R - gamma * layer.V) * v_x},
         "A₀ without v_x v_xᵀ": {layer.LEAST_A.args[1]: q * v_y / layer.P * UNIT},
         "q₄ with + δv_y⁴": inside(layer.TURNING, -delta * v_y**4, delta * v_y**4),
-        "q₄ with d for d − 1": inside(layer.TURNING, d - 1, d),
         "profile with d for d − 1": inside(layer.PROFILE, d - 1, d),
         "P without p": {layer.P.args[1]: beta * layer.R},
         "gain of one direction doubled": {layer.LOSS_OF_SINGLE: tau - 2 * q**2 / p},
@@ -389,6 +386,8 @@ FALSE = {
         "always above less": {more_than(turning.ONE.loss, layer.LOWEST): more_than(layer.LOWEST, turning.ONE.loss)},
         "J_∞ with d for d − 1": inside(turning.FAR, d - 1, d),
         "J_∞ with 2βΔ": {turning.FAR.args[1]: turning.FAR.args[1] - beta * layer.MARGIN},
+        "bound with γ for 2γ": {turning.EPSILON * rho_1 - 2 * gamma: turning.EPSILON * rho_1 - gamma},
+        "bound at every ratio": {more_than(turning.EPSILON * rho_1, 2 * gamma): more_than(turning.EPSILON * rho_1, gamma)},
         "gain of one direction doubled": {q**2 / p: 2 * q**2 / p},
         "any Δ": without(*layer.GIVEN),
     },
@@ -412,6 +411,9 @@ FALSE = {
         "a ninth for a sixth": read_off(falls(2 * (d + sigma2), at_least(d, 2), at_least(n, NINTH)), d=(2, d - 2), n=(NINTH, n - NINTH)),
         "long contexts at (d + σ²)": read_off(
             falls(d + sigma2, at_least(d, 2), at_least(n, spurious.FEW)), d=(2, d - 2), n=(spurious.FEW, n - spurious.FEW)
+        ),
+        "without noise, with n ≥ 3d²": read_off(
+            falls(Rational(7, 4) * d + 1, equal(sigma2, 0), at_least(d, 2), at_least(n, 3 * d**2)), d=(2, d - 2), n=(3 * d**2, n - 3 * d**2)
         ),
         "one direction a saddle in d = 4": read_off(
             Implication(at_least(d, 4), more_than(spurious.FAR, 0)), n**3, d=(4, d - 4), n=(1, n - 1)

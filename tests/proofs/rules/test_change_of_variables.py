@@ -64,6 +64,17 @@ def test_a_column_times_a_number():
     refused(change(Mean(squared(x), x), Mean(squared(u * a.T * b), u), (x, u * a.T * b), given=given, known=()), "not known to be those")
 
 
+def test_a_column_in_a_scalar():
+    """a bᵀu is linear in u, with the covariance (bᵀb) aaᵀ; of the form L u it is with L = abᵀ, which is not looked for."""
+    given = (Normal(x, I_d), Normal(u, I_d))
+    refused(change(Mean(squared(x), x), Mean(squared(a * b.T * u), u), (x, a * b.T * u), given=given, known=()), "not linear")
+    refused(change(Mean(squared(x), x), Mean(squared(u * u.T * a), u), (x, u * u.T * a), given=given, known=()), "not linear")
+    refused(change(Mean(squared(x), x), Mean(squared(u * u.T * u), u), (x, u * u.T * u), given=given, known=()), "not linear")
+    unit = equal(tr(a.T * b), 1)
+    claim = change(Mean(squared(x), x), Mean(squared(u * a.T * b), u), (x, u * a.T * b), given=given, known=(unit,))
+    refused(claim, "not known to be those")
+
+
 def test_a_value_of_another_shape():
     y = MatrixSymbol("y", n, 1)
     given = (Normal(x, I_d), Normal(y, I_n))

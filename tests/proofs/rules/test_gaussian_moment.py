@@ -5,7 +5,7 @@ from common.statements import GAUSSIAN, STANDARD, A, I_d, I_n, Sigma, W, X, by, 
 from sympy import Integer, Inverse, MatrixSymbol, Rational
 
 from proofs.kernel import Step
-from proofs.language import Implication, Invertible, Mean, Normal, PositiveDefinite, Predictor, equal
+from proofs.language import Expectation, Implication, Invertible, Mean, Normal, PositiveDefinite, Predictor, equal
 
 RULE = "gaussian-moment"
 FOURTH = Mean(tr(X.T * X * X.T * X), X)
@@ -52,6 +52,22 @@ def test_row_and_column_covariances():
     K = MatrixSymbol("K", n, n)
     granted(moment(tr(K * R) * tr(C), mean=Mean(tr(X.T * K * X), X), given=law))
     refused(moment(tr(K * R) * tr(R), mean=Mean(tr(X.T * K * X), X), given=law), "different polynomials")
+
+
+def test_a_scalar_inside_a_column():
+    granted(moment(tr(Sigma) * u, mean=Expectation(u * x.T * x, x)))
+    granted(moment(Sigma * u, mean=Expectation(x * x.T * u, x)))
+    granted(moment((2 * Sigma * Sigma + tr(Sigma) * Sigma) * u, mean=Expectation(x * x.T * x * x.T * u, x)))
+    granted(moment(2 * Sigma * u * u.T * Sigma + tr(u.T * Sigma * u) * Sigma, mean=Expectation(x * x.T * u * u.T * x * x.T, x)))
+    for mean, value in (
+        (u * x.T * x, Sigma * u),
+        (x * x.T * u, tr(Sigma) * u),
+        (x * x.T * x * x.T * u, (Sigma * Sigma + tr(Sigma) * Sigma) * u),
+        (x * x.T * x * x.T * u, tr(Sigma) * Sigma * u),
+        (x * x.T * u * u.T * x * x.T, tr(u.T * Sigma * u) * Sigma),
+    ):
+        refused(moment(value, mean=Expectation(mean, x)), "different polynomials")
+    refused(moment(u, mean=Expectation(x * x.T * x, x)), "different polynomials")
 
 
 def test_independence_and_nested_means():

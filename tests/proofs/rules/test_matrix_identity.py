@@ -1,7 +1,33 @@
 """Identities of noncommutative polynomials, modulo known equations."""
 
 import pytest
-from common.statements import STANDARD, A, B, I_d, K, Sigma, W, X, a, b, by, d, granted, inferred, m, n, p, q, r, refused, tr, u, v, x
+from common.statements import (
+    GAUSSIAN,
+    STANDARD,
+    A,
+    B,
+    I_d,
+    K,
+    Sigma,
+    W,
+    X,
+    a,
+    b,
+    by,
+    d,
+    granted,
+    inferred,
+    m,
+    n,
+    p,
+    q,
+    r,
+    refused,
+    tr,
+    u,
+    v,
+    x,
+)
 from sympy import (
     BlockMatrix,
     Float,
@@ -17,7 +43,19 @@ from sympy import (
 )
 
 from proofs.errors import RuleError
-from proofs.language import All, Implication, Invertible, Mean, Named, PositiveSemidefinite, equal
+from proofs.language import (
+    All,
+    Expectation,
+    Implication,
+    Independent,
+    Invertible,
+    Law,
+    Mean,
+    Named,
+    Orthogonal,
+    PositiveSemidefinite,
+    equal,
+)
 
 RULE = "matrix-identity"
 
@@ -44,6 +82,72 @@ def test_a_polynomial_identity():
 def test_words(left, true, false):
     granted(by(RULE, equal(left, true)))
     refused(by(RULE, equal(left, false)), "different normal forms|shapes")
+
+
+ROW = MatrixSymbol("h", 1, d)
+NUMBER, OTHER = MatrixSymbol("k", 1, 1), MatrixSymbol("l", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("word", "true", "false"),
+    [
+        (u * v.T * v, tr(v.T * v) * u, tr(u.T * v) * v),
+        (v.T * v * u.T, tr(v.T * v) * u.T, tr(u.T * v) * v.T),
+        (u * v.T * a, tr(a.T * v) * u, tr(u.T * v) * a),
+        (v.T * A * a * u.T, tr(a.T * A.T * v) * u.T, tr(v.T * A.T * a) * u.T),
+        (A * u * v.T * K * a, tr(v.T * K * a) * A * u, tr(v.T * a) * A * K * u),
+        (u * v.T * a * b.T, tr(v.T * a) * u * b.T, tr(v.T * b) * u * a.T),
+        (u * v.T * a * b.T * v, tr(v.T * a) * tr(b.T * v) * u, tr(v.T * b) * tr(a.T * v) * A * u),
+        ((u * v.T * a).T, tr(a.T * v) * u.T, tr(a.T * u) * v.T),
+        (X * u * v.T * a, tr(v.T * a) * X * u, tr(v.T * u) * X * a),
+        (ROW * u * ROW, tr(ROW * u) * ROW, tr(ROW * u) * u.T),
+        (u * NUMBER, tr(NUMBER) * u, u),
+        (NUMBER * u.T, tr(NUMBER) * u.T, tr(NUMBER) ** 2 * u.T),
+        (u * NUMBER.T * OTHER, tr(NUMBER) * tr(OTHER) * u, tr(NUMBER) ** 2 * u),
+        (u * (v.T * a + NUMBER), tr(v.T * a) * u + tr(NUMBER) * u, tr(v.T * a) * u),
+        (u.T * v, v.T * u, v.T * v),
+        (tr(u * v.T * a * b.T), tr(v.T * a) * tr(b.T * u), tr(v.T * b) * tr(a.T * u)),
+    ],
+)
+def test_scalars_inside_columns_and_rows(word, true, false):
+    if word != u.T * v:  # as a matrix a scalar stays as it is written
+        granted(by(RULE, equal(word, true)))
+    refused(by(RULE, equal(word, false)), "different normal forms")
+
+
+def test_a_column_past_a_row_is_another_column():
+    refused(by(RULE, equal(u * v.T * v, v * v.T * u)), "different normal forms")
+    refused(by(RULE, equal(u * v.T, v * u.T)), "different normal forms")
+    refused(by(RULE, equal(v.T * v * u.T, u.T * v * v.T)), "different normal forms")
+    refused(by(RULE, equal(A * u * v.T * v, u * v.T * A * v)), "different normal forms")
+    granted(by(RULE, equal(u * v.T * a * b.T * v, u * b.T * v * v.T * a)))
+
+
+def test_what_cancels_inside_a_scalar_must_exist():
+    claim = equal(MatMul(u, v.T, Inverse(A), A, a), tr(v.T * a) * u)
+    assert granted(by(RULE, claim, given=(Invertible(A),))).side_conditions == (Invertible(A),)
+    refused(by(RULE, claim), "A is inverted")
+    granted(by(RULE, equal(u * v.T * K.T * K * a, tr(v.T * a) * u), given=(Orthogonal(K),)))
+    refused(by(RULE, equal(u * v.T * K * K * a, tr(v.T * a) * u), given=(Orthogonal(K),)), "different normal forms")
+
+
+def test_a_scalar_taken_out_is_still_averaged():
+    over, y = Expectation(u * x.T * x, x), MatrixSymbol("y", d, 1)
+    granted(by(RULE, equal(over, Mean(tr(x.T * x), x) * u), given=GAUSSIAN))
+    refused(by(RULE, equal(over, tr(x.T * x) * u), given=GAUSSIAN), "different normal forms|restricts|free")
+    refused(by(RULE, equal(over, tr(Expectation(x, x).T * Expectation(x, x)) * u), given=GAUSSIAN), "different normal forms")
+    granted(by(RULE, equal(Expectation(A * x * x.T * u * x.T, x), A * Expectation(tr(x.T * u) * x * x.T, x)), given=GAUSSIAN))
+    refused(
+        by(RULE, equal(Expectation(x * x.T * u, x), Mean(tr(x.T * u), x) * Expectation(x, x)), given=GAUSSIAN), "different normal forms"
+    )
+    refused(
+        by(RULE, equal(Expectation(x * x.T * x, x), Mean(tr(x.T * x), x) * Expectation(x, x)), given=GAUSSIAN), "different normal forms"
+    )
+    refused(by(RULE, equal(Expectation(x * x.T * x * u.T, x), Expectation(x, x) * u.T), given=GAUSSIAN), "different normal forms")
+    granted(by(RULE, equal(Expectation(x * u.T * y, x), tr(u.T * y) * Expectation(x, x)), given=(Law(x, y), Independent((x,), (y,)))))
+    refused(by(RULE, equal(Expectation(u * y.T * x, x), Mean(tr(y.T * x), x) * u), given=(Law(x, y),)), "not known to be independent")
+    unbounded = Expectation(u * v.T * Inverse(x * x.T + A) * v, x)
+    refused(by(RULE, equal(unbounded, 2 * unbounded - tr(v.T * v) * u), given=(*GAUSSIAN, Invertible(A))), "may be unbounded")
 
 
 def test_symmetry_is_only_known_of_covariances():

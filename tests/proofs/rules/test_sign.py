@@ -2,7 +2,7 @@
 
 import pytest
 from common.statements import GAUSSIAN, A, B, by, d, granted, n, p, q, refused, s, tr, u, x, z
-from sympy import Inverse, MatAdd, MatMul, Mul, Ne, Rational
+from sympy import Add, Inverse, MatAdd, MatMul, Mul, Ne, Rational
 
 from proofs.language import (
     All,
@@ -98,7 +98,7 @@ def test_what_cancels_must_exist():
         (equal(p, n), more_than(p * q**2 + p, 0), n * q**2 + n),
         (All(equal(p, 3 * q), equal(q, n)), more_than(p, 0), 3 * n),
         (PositiveDefinite(A), more_than(tr(A), 0), tr(A)),
-        (at_least(p, n), more_than(p, 0), (p - n) + n),
+        (at_least(p, n), more_than(p, 0), Add(p - n, n, evaluate=False)),
     ],
 )
 def test_hypotheses_are_used(hypothesis, relation, value):
@@ -188,4 +188,4 @@ def test_a_reciprocal_has_a_sign_only_where_it_exists(relation, value, fact):
 def test_powers_and_names_of_what_is_not_0():
     for value in (p**2, p**3, 1 / p, Mul(n, p**-2), Named("y", p**3)):
         granted(by(RULE, different(value, 0), value, given=(different(p, 0),)))
-        refused(by(RULE, more_than(value, -n + n), value, given=(different(p, 0),)), "is not known")
+        refused(by(RULE, more_than(value, 0), value, given=(different(p, 0),)), "is not known")
