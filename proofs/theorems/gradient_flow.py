@@ -10,7 +10,7 @@ from sympy import Identity, Trace, Transpose
 from proofs.derivation import Derivation
 from proofs.kernel import Statement, Theorem
 from proofs.language import All, Implication, Named, NamedMatrix, at_least, equal
-from proofs.theorems.layer_landscape import GIVEN, GRADIENT, LAYER_LOSS, LOWEST
+from proofs.theorems.layer_landscape import GRADIENT, LAYER_LOSS, LOWEST
 from theory.notation import A, c, d, p, q, v_x, v_y
 
 MATCHED = All(equal(v_x, 0), equal(c, 0))
@@ -64,7 +64,7 @@ def theorem() -> Theorem:
         label="gradient-flow",
         title="Gradient flow from v_x = 0 and c = 0 reaches the global minimum",
         source="derived here; the flow of Zhang, Frei, Bartlett, arXiv 2306.09927, without their balanced start",
-        statement=Statement(claim, GIVEN),
+        statement=Statement(claim),
         steps=derive.steps,
         remarks=(
             "Along the flow, the speeds being minus the gradient, v_y² − ‖A‖² is constant and the excess loss X_0 has the speed −‖G‖². If "

@@ -36,10 +36,10 @@ MARGIN = Named("Delta", (alpha + beta) * delta - gamma**2)
 R = Trace(v_x.T * v_x)
 V = v_y**2
 P = Named("D_A", p * V + beta * R)
-N = (alpha + beta) * R**2 - 2 * gamma * R * V + delta * V**2
-U = Named("D_c", p * N + MARGIN * R * V)
+FORM = (alpha + beta) * R**2 - 2 * gamma * R * V + delta * V**2
+U = Named("D_c", p * FORM + MARGIN * R * V)
 TURNING = Named("q_4", (d - 1) * beta * U**2 - MARGIN * ((alpha + beta) * R**2 - delta * V**2) * P**2)
-PROFILE = Named("F_0", tau - q**2 * ((d - 1) * V / P + N / U))
+PROFILE = Named("F_0", tau - q**2 * ((d - 1) * V / P + FORM / U))
 
 IMAGE = A.T * v_x
 LAYER_LOSS = Named(
