@@ -44,11 +44,11 @@ def random_starts(polynomial: LossPolynomial, count: int, *, scale: float, seed:
 
 
 def relative_gradient(polynomial: LossPolynomial, theta: Tensor) -> tuple[Tensor, Tensor]:
-    """(∇Lᵀ|H|⁻¹∇L / L)^½ of each θ (N, size), and the Newton step |H|⁻¹∇L.
+    """(∇Lᵀ|H|⁻¹∇L / (E y² − L*))^½ of each θ (N, size), and the Newton step |H|⁻¹∇L.
 
     H is the Hessian in natural coordinates in the gauge ‖ṽ‖ = ‖M̃‖, |H| has the absolute values of its eigenvalues, those below FLAT of the
-    greatest raised to that. So the gradient is measured in coordinates in which every curvature is 1, in units of √L: half its square is
-    the share of the loss that a Newton step would gain, whatever the gauge and the units of the prompt.
+    greatest raised to that. So the gradient is measured in coordinates in which every curvature is 1, half its square is the share
+    that a Newton step would gain of all that the best layer gains over the zero predictor, whatever the gauge and the units of the prompt.
     """
     slope, hessian = polynomial.derivatives(theta)
     back = polynomial.back(theta)
@@ -58,7 +58,7 @@ def relative_gradient(polynomial: LossPolynomial, theta: Tensor) -> tuple[Tensor
     curvature = torch.maximum(curvature, FLAT * curvature.amax(-1, keepdim=True))
     along = (vectors.mT @ slope[:, :, None])[:, :, 0]
     step = (back @ (vectors @ (along / curvature)[:, :, None]))[:, :, 0]
-    return ((along.square() / curvature).sum(-1) / polynomial.loss(theta)).sqrt(), step
+    return ((along.square() / curvature).sum(-1) / polynomial.gain).sqrt(), step
 
 
 def descend(
@@ -98,7 +98,7 @@ def descend(
         now = torch.where(kept[:, None], trial, now)
         theta[index], taken[index] = now, taken[index] + 1
         visit(index, time, now)
-        near = (decrement <= target**2 * polynomial.loss(now)) | (slope == 0).all(-1)
+        near = (decrement <= target**2 * polynomial.gain) | (slope == 0).all(-1)
         done = torch.zeros_like(near)
         if near.any():
             place, measured = _polished(polynomial, now[near])

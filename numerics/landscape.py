@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 import torch
+from click.core import ParameterSource
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -56,6 +57,10 @@ def main(out: Path, starts: int | None, scale: float, threads: int, phase_diagra
         config = TrainConfig.build(**values)
         folder = _folder(out)
         if phase_diagram:
+            context = click.get_current_context()
+            for name in ("dimension", "context", "noise"):
+                if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+                    raise ConfigError(f"--{name}: a phase diagram goes over all of its own; leave it out.")
             sys.exit(_phases(console, config, folder, starts=starts or 16, scale=scale))
         begun = time.monotonic()
         count = starts or 2000

@@ -11,20 +11,26 @@ from torch import Tensor
 from torch.func import jacfwd, jacrev
 
 from numerics.coordinates import Coordinates
+from numerics.errors import ConfigError
 from numerics.evaluate import DTYPE
 from numerics.objective import ExactObjective
+
+LARGEST = 12
 
 
 class LossPolynomial(Coordinates):
     """L(θ), with θ as in `Coordinates`.
 
     L = τ + b·(v ⊗ M) + ¼ T·(v ⊗ v ⊗ M ⊗ M) with b of shape (d+1, (d+1)d) and T symmetric in its first and in its last two indices. T has
-    (d+1)⁴d² entries: for d up to 16 or so.
+    (d+1)⁴d² entries, so d is at most LARGEST. `gain` is E y² − L*. Raises ConfigError.
     """
 
     def __init__(self, objective: ExactObjective) -> None:
         super().__init__(objective)
         d = self.dimension
+        if d > LARGEST:
+            raise ConfigError(f"dimension must be at most {LARGEST} here, got {d}: the loss as a polynomial has (d+1)⁴d² coefficients.")
+        self.gain = objective.null - objective.minimum
         v, M = torch.zeros(d + 1, dtype=DTYPE), torch.zeros((d + 1) * d, dtype=DTYPE)
 
         def loss(v: Tensor, M: Tensor) -> Tensor:

@@ -94,12 +94,12 @@ def coefficients(setting: Setting) -> Coefficients:
         found = multiple_of_identity(MatMul(inverse, matrix), size, symmetric=symmetric)
         if found is None:
             raise SettingError(
-                f"stationary_points: {name} = {matrix} is no multiple of Σ, so the loss has preferred directions; all stationary points "
+                f"stationary_points: {name} is no multiple of Σ, so the loss has preferred directions; all stationary points "
                 "are known for isotropic or elliptical covariates with responses of Theorem 3 or linear ones with W ∝ Σ⁻¹."
             )
         return found
 
-    excess = sum(weight * multiple("a term of the fourth cumulant", matrix) ** 2 for weight, matrix in setting.covariates.excess or ())
+    excess = sum(weight * multiple("the fourth cumulant of the covariates", matrix) ** 2 for weight, matrix in setting.covariates.excess or ())
     linear = multiple("E y y' x x'ᵀ", moments.K)
     if linear == 0:
         raise SettingError(

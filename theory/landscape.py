@@ -11,8 +11,8 @@ The sign of f' is that of a quartic Q, the *turning polynomial*: Q > 0 up to r =
 
 (W/U²)' has the sign of a cubic that is > 0 and rising at √(δ/ε), so that it vanishes once beyond if its leading coefficient is < 0, and
 never if not. So W/U² rises to one maximum κ* and falls to its limit β²/(p²ε), or only rises: Q has at most two roots, and signs of
-polynomials say how many (`_Turns`). The proofs are in docs/landscape.md; the theorem `stationary-points` of `proofs` has the completeness
-and the kinds.
+polynomials say how many (`_Turns`). The proofs are in docs/landscape.md; the theorem `stationary-points` of `proofs` has the completeness,
+and the difference of the profile at two ratios, from which the kinds are read.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ def stationary_points(setting: Setting) -> tuple[StationaryFamily, ...]:
 
     With symbols in the setting one family per branch and kind, `exists` being the exact condition for both. With numbers the families that
     exist; degenerate ones are decided too. Raises SettingError where the loss has preferred directions, or no layer predicts better than 0
-    does; EnclosureError where a number without a closed form is too close to a boundary.
+    does; EnclosureError where an irrational number is on a boundary, or too close to one to tell.
 
     >>> from theory import Gaussian, Linear
     >>> setting = Setting(covariates=Gaussian.isotropic(3), response=Linear.isotropic(3), noise_variance=0, context_length=24)
@@ -222,14 +222,14 @@ def stationary_points(setting: Setting) -> tuple[StationaryFamily, ...]:
     """
     found, size = coefficients(setting), setting.dimension
     numeric = not sympify(tuple(found)).free_symbols and not size.free_symbols
-    if numeric and sign(found.margin) == 0:
+    if sign(found.margin) == 0 if numeric else expand(found.margin) == 0:
         raise SettingError(
             "stationary_points: y² is a multiple of x² for almost every token, so that the even part of the prediction can vanish in more "
             "ways; global_minimiser lists the minimisers."
         )
     signs = _Signs(found, size, numeric)
     families = tuple(family for family in _Atlas(setting, found, signs).families() if family.exists != S.false)
-    return tuple(_resolved(family) for family in families) if numeric else families
+    return tuple(replace(family, exists=S.true) for family in families) if numeric else families
 
 
 class _Signs:
@@ -277,7 +277,9 @@ class _Atlas:
             _epsilon: found.epsilon,
             _across: self.size - 1,
         }
-        self.polynomial = _primitive(self.at(profile().turning))
+        # for d = 1 the rest of Q is a square of p + βr
+        turning = delta - _epsilon * ratio**2 if self.size == 1 else profile().turning
+        self.polynomial = _primitive(self.at(turning))
 
     def at(self, expr: Any, r: Any = ratio) -> Any:
         """An expression of `profile` at the setting's numbers."""
@@ -388,10 +390,6 @@ def _primitive(expr: Any) -> Poly:
     polynomial = Poly(expr, ratio)
     content, rest = Poly(polynomial.clear_denoms()[1], ratio).primitive()
     return rest if content.is_positive else polynomial
-
-
-def _resolved(family: StationaryFamily) -> StationaryFamily:
-    return replace(family, exists=S.true)
 
 
 __all__ = ["Block", "Profile", "StationaryFamily", "profile", "stationary_points"]

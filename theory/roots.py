@@ -45,23 +45,31 @@ class PositiveRoot(Enclosed):
 
 def positive_roots(coefficients: Sequence[Any], precision: int = 53) -> list[Any]:
     """Balls with exactly one positive root each, in order, and with all of them. Raises EnclosureError."""
-    before, ctx.prec = ctx.prec, precision
-    try:
-        if all(value.is_Rational for value in coefficients):
-            polynomial = fmpq_poly([fmpq(int(value.p), int(value.q)) for value in reversed(coefficients)])
-            isolated: Any = fmpz_poly(list(polynomial.numer())).complex_roots()
-            found = [root for root, _ in isolated]
-        else:
-            found = _isolated(acb_poly([ball(value, {}, False) for value in reversed(coefficients)]))
-    finally:
-        ctx.prec = before
-    near = [root for root in found if root.imag.contains(0)]
-    # the polynomial is real, so a root whose mirror image lies in no other ball is its own mirror image
-    if any(root.conjugate().overlaps(other) for root in near for other in found if other is not root) or any(
-        root.real.contains(0) for root in near
-    ):
-        raise EnclosureError("positive_roots: the coefficients are not known well enough to tell the roots apart.")
-    return sorted((root for root in near if root.real > 0), key=lambda root: float(root.real.mid()))
+    exact = all(value.is_Rational for value in coefficients)
+    # the distinct roots of a rational polynomial are told apart at some precision
+    for bits in (precision * 2**k for k in range(8 if exact else 1)):
+        before, ctx.prec = ctx.prec, bits
+        try:
+            found = _rational(coefficients) if exact else _isolated(acb_poly([ball(x, {}, False) for x in reversed(coefficients)]))
+            near = [root for root in found if root.imag.contains(0)]
+            # the polynomial is real, so a root whose mirror image lies in no other ball is its own mirror image
+            apart = not any(root.conjugate().overlaps(other) for root in near for other in found if other is not root)
+            if apart and not any(root.real.contains(0) for root in near):
+                return sorted((root for root in near if root.real > 0), key=lambda root: fmpq(*_fraction(root.real.mid())))
+        finally:
+            ctx.prec = before
+    raise EnclosureError("positive_roots: the coefficients are not known well enough to tell the roots apart.")
+
+
+def _rational(coefficients: Sequence[Any]) -> list[Any]:
+    polynomial = fmpq_poly([fmpq(int(value.p), int(value.q)) for value in reversed(coefficients)])
+    isolated: Any = fmpz_poly(list(polynomial.numer())).complex_roots()
+    return [root for root, _ in isolated]
+
+
+def _fraction(value: Any) -> tuple[int, int]:
+    mantissa, exponent = value.man_exp()
+    return (int(mantissa) << max(int(exponent), 0)), 1 << max(-int(exponent), 0)
 
 
 def _isolated(polynomial: Any) -> list[Any]:

@@ -62,7 +62,7 @@ def theorem() -> Theorem:
     derive("logic", claim, *shown, note="Collect the steps.")
     return Theorem(
         label="gradient-flow",
-        title="Gradient flow from v_x = 0 and c = 0 reaches the global minimum",
+        title="Gradient flow from v_x = 0 and c = 0: what it conserves, and how steep the loss is",
         source="derived here; the flow of Zhang, Frei, Bartlett, arXiv 2306.09927, without their balanced start",
         statement=Statement(claim),
         steps=derive.steps,
