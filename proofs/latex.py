@@ -150,7 +150,7 @@ class LatexScript(Script):
     def number(self, value: Rational) -> Form:
         if value.q == 1:
             return Form((self.piece(str(value)),))
-        return Form((Piece(rf"\tfrac{{{value.p}}}{{{value.q}}}", 0.6),), ATOM, 0)
+        return Form((Piece(rf"\tfrac{{{value.p}}}{{{value.q}}}", 0.4 * max(len(str(abs(value.p))), len(str(value.q))) + 0.2),), ATOM, 0)
 
     def fraction(self, above: Form, below: Form) -> Form:
         wide = max(width(above.pieces), width(below.pieces)) + 0.3

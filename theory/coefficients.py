@@ -99,7 +99,9 @@ def coefficients(setting: Setting) -> Coefficients:
             )
         return found
 
-    excess = sum(weight * multiple("the fourth cumulant of the covariates", matrix) ** 2 for weight, matrix in setting.covariates.excess or ())
+    excess = sum(
+        weight * multiple("the fourth cumulant of the covariates", matrix) ** 2 for weight, matrix in setting.covariates.excess or ()
+    )
     linear = multiple("E y y' x x'ᵀ", moments.K)
     if linear == 0:
         raise SettingError(
