@@ -93,7 +93,8 @@ class StationaryFamily:
     exists          sympy Boolean: when the family exists and has this kind
     representative  one member; with symbolic d the direction v_x is the symbol u, any with u'Σu equal to `ratio` (to 1 where that is ∞)
     ratio           r = v_x'Σv_x / v_y², None where v = 0; where it is a root of `polynomial` and the setting is symbolic, a symbol
-    polynomial      Q(r), None unless r is one of its roots: the least positive one for a saddle, the next for a local minimum
+    polynomial      Q(r), at d = 1 without a square factor; None unless r is one of its roots: the least positive one for a saddle, the
+                    next for a local minimum
     dimension       of the family in the space of (v, M) without the column of M that never acts
     signature       of the Hessian there, block by block
     """
