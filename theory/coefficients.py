@@ -116,7 +116,7 @@ def coefficients(setting: Setting) -> Coefficients:
         notation.mu_22: moments.mu_22,
         _EXCESS: excess,
         _C: multiple("E y² x xᵀ", moments.C),
-        _K: multiple("E y y' x x'ᵀ", moments.K),
+        _K: linear,
     }
     return Coefficients(*(_tidied(part.xreplace(values)) for part in general_coefficients()))
 

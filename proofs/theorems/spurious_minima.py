@@ -35,12 +35,15 @@ def bounded(value: Any, common: Any, **bounds: tuple[Any, Any]) -> Any:
         fresh = Symbol(symbol.name + "_above")
         quantities[fresh] = above
         plain = expand(plain.subs(symbol, low + fresh))
-    terms = Poly(plain, *quantities).terms()
-    sums = [
-        Mul(c, *(Pow(x, k, evaluate=False) for x, k in zip(quantities.values(), powers, strict=True) if k), evaluate=False)
-        for powers, c in terms
+    return common * Add(*products(Poly(plain, *quantities), *quantities.values()), evaluate=False)
+
+
+def products(polynomial: Any, *quantities: Any) -> list[Any]:
+    """The terms of a polynomial with these in the place of its variables, unevaluated, so that each sign stays in sight."""
+    return [
+        Mul(c, *(Pow(x, k, evaluate=False) for x, k in zip(quantities, powers, strict=True) if k), evaluate=False)
+        for powers, c in polynomial.terms()
     ]
-    return common * Add(*sums, evaluate=False)
 
 
 FEW = (5 * d + sigma2) ** 2 / 6
@@ -110,10 +113,6 @@ def _short(derive: Derivation) -> Step:
     total: list[Any] = []
     for power, coefficient in zip(range(4, -1, -1), plain.all_coeffs(), strict=True):
         room_part = {3: 4 * (d + n + 1) * (d * n + 2), 2: 2 * (d * n**3 + 6 * d * n**2)}.get(power, S.Zero)
-        rest = Poly(expand((coefficient - room_part * (d * (d - 3) - n)).subs(d, over_symbol + 4)), over_symbol, n)
-        terms = [
-            Mul(c, *(Pow(x, k, evaluate=False) for x, k in zip((over, n), powers, strict=True) if k), evaluate=False)
-            for powers, c in rest.terms()
-        ]
-        total.append(Mul(rho_1**power, Add(*terms, Mul(room_part, room, evaluate=False), evaluate=False), evaluate=False))
+        rest = Poly(expand((coefficient - room_part * room).subs(d, over_symbol + 4)), over_symbol, n)
+        total.append(Mul(rho_1**power, Add(*products(rest, over, n), Mul(room_part, room, evaluate=False), evaluate=False), evaluate=False))
     return derive("sign", SHORT, by=(COMMON * Add(*total, evaluate=False),), note="Its coefficients in ρ_1 are all ≥ 0.")
