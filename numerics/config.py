@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from numerics.errors import ConfigError
 from numerics.evaluate import number
+from numerics.moments import has_moments
 from numerics.objective import ExactObjective
 from theory import Setting, TheoryError
 from theory.names import covariate_entries, covariate_law, rational, response_entries, response_family
@@ -42,6 +43,14 @@ class TrainConfig(BaseModel):
         "auto",
         description="loss on fresh prompts, or its exact expectation; auto: on prompts, unless heavy tails or a weak signal need too many",
     )
+    sampler: Literal["auto", "moments", "tokens"] = Field(
+        "auto",
+        description="draw tokens, or what the layer sees of them at a cost that does not grow with n (Gaussian covariates, "
+        "linear responses); auto: moments where their law is known",
+    )
+    query: Literal["auto", "drawn", "integrated"] = Field(
+        "auto", description="draw the query and its noise, or integrate the loss over both; auto: integrated with the moments sampler"
+    )
     initialisation: Literal["matched", "gaussian"] = Field(
         "matched",
         description="matched: v_x = m_yx = 0, from where the global minimum is reached; gaussian: all random, and may end elsewhere",
@@ -49,6 +58,7 @@ class TrainConfig(BaseModel):
     initial_scale: float = Field(1.0, gt=0, allow_inf_nan=False, description="size of the initial weights")
     steps: int = Field(4000, ge=1, description="optimiser steps at most")
     batch: int = Field(2048, ge=1, description="prompts a step")
+    shards: int = Field(1, ge=1, description="independent streams in which a batch is drawn; processes under torchrun divide them")
     learning_rate: float | None = Field(
         None, gt=0, le=1e30, allow_inf_nan=False, description="peak of the cosine schedule (default 0.03/√n)"
     )
@@ -76,6 +86,12 @@ class TrainConfig(BaseModel):
             name = ".".join(map(str, first["loc"])).replace("_", "-")
             raise ConfigError(f"--{name}: {first['msg'].lower()}, got {first['input']!r}.") from None
         _ = config.setting  # refuse what describes no setting
+        if config.sampler == "moments" and not has_moments(config.setting):
+            raise ConfigError("--sampler moments: needs Gaussian covariates and linear responses; use --sampler tokens.")
+        if config.query == "integrated" and not config.by_moments:
+            raise ConfigError("--query integrated: needs --sampler moments, with Gaussian covariates and linear responses.")
+        if config.batch % config.shards:
+            raise ConfigError(f"--batch {config.batch}: cannot be drawn in {config.shards} equal shards; give a multiple of --shards.")
         if config.device == "cuda" and not torch.cuda.is_available():
             raise ConfigError("--device cuda: torch sees no CUDA device here; use --device auto or cpu.")
         return config
@@ -98,6 +114,16 @@ class TrainConfig(BaseModel):
         if signal == 0:
             raise ConfigError("--response: W = 0 leaves no task to learn; give at least one positive variance.")
         return setting
+
+    @property
+    def by_moments(self) -> bool:
+        """Whether prompts are drawn without their tokens."""
+        return self.sampler != "tokens" and has_moments(self.setting)
+
+    @property
+    def integrated(self) -> bool:
+        """Whether the loss is integrated over the query."""
+        return self.query != "drawn" and self.by_moments
 
     @property
     def peak_learning_rate(self) -> float:

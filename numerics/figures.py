@@ -14,7 +14,7 @@ from torch import Generator
 from numerics.config import TrainConfig
 from numerics.models import LinearSelfAttention
 from numerics.objective import ExactObjective, learned_step
-from numerics.samplers import PromptSampler
+from numerics.samplers import fresh_prompts
 from numerics.source import Source
 
 TRAINED, THEORY = "#1f6fb4", "#c2410c"
@@ -104,14 +104,12 @@ def _step(title: str, objective: ExactObjective, model: LinearSelfAttention) -> 
 
 
 def _predictions(title: str, config: TrainConfig, objective: ExactObjective, model: LinearSelfAttention, prompts: int = 2000) -> bytes:
-    generator = Generator().manual_seed(config.seed + 3)
-    sampler = PromptSampler(config.setting, dtype=torch.float64, device=torch.device("cpu"), generator=generator)
-    tokens, target = sampler.tokens(prompts)
+    moments, query, target = fresh_prompts(config, 3).moments(prompts)
     with torch.no_grad():
         parameter = next(model.parameters())
-        predicted = model(tokens.to(parameter)).cpu().double()
-    gradient = torch.einsum("bnk,bn->bk", tokens[:, :-1, :-1], tokens[:, :-1, -1])  # Σ y_i x_i
-    one_step = ((gradient @ objective.step) * tokens[:, -1, :-1]).sum(-1)
+        predicted = model.from_moments(moments.to(parameter), query.to(parameter)).cpu().double()
+    gradient = moments[:, :-1, -1]  # Σ y_i x_i
+    one_step = ((gradient @ objective.step) * query[:, :-1]).sum(-1)
     figure = Figure(figsize=(9.5, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     for ax, x, label, color in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -14,15 +15,17 @@ from torch import Generator, Tensor
 from numerics import figures
 from numerics.config import TrainConfig
 from numerics.endpoint import Endpoint, locate
-from numerics.errors import RunFolderError, TrainingError
+from numerics.errors import ConfigError, RunFolderError, TrainingError
 from numerics.folder import CHECKPOINT, RunFolder
 from numerics.models import LinearSelfAttention, initial_model
 from numerics.objective import LIFT, ExactObjective
-from numerics.samplers import PromptSampler
+from numerics.parallel import ALONE, Processes
+from numerics.samplers import FRESH_NORMALS, fresh_prompts, training_sampler
 
 COLUMNS = ("step", "loss", "exact_loss", "relative_excess", "step_relative_error", "learning_rate")
-CHECK_PROMPTS, CHECK_NORMALS, CHECK_BATCHES = 1 << 20, 1 << 27, 64
-"""The fresh prompts on which the loss is measured, at most; the normals they may take; the independent batches they come in."""
+BETAS = 0.9, 0.99
+CHECK_PROMPTS, CHECK_BATCHES = 1 << 20, 64
+"""The fresh prompts on which the loss is measured, at most; the independent batches they come in."""
 Z_LIMIT = 6.5
 """Standard errors at which a sampled loss contradicts the exact one: by chance once in 10⁷ runs (Student t, 63 degrees of freedom)."""
 
@@ -52,14 +55,23 @@ class Result:
     torch: str
 
 
-def train(config: TrainConfig, folder: RunFolder, *, progress: Callable[[int, float], None] = lambda step, excess: None) -> Result:
+def train(
+    config: TrainConfig,
+    folder: RunFolder | None,
+    *,
+    processes: Processes = ALONE,
+    progress: Callable[[int, float], None] = lambda step, excess: None,
+) -> Result | None:
     """Trains, or continues from the folder's checkpoint, and writes everything but the result of a failed run.
 
-    progress is called with the step and the relative excess loss. Raises TrainingError where the loss stops being finite.
+    Of several processes only the first has a folder, and a result. progress is called with the step and the relative excess loss. Raises
+    TrainingError where the loss stops being finite.
     """
     torch.set_num_threads(config.threads)
-    trainer = Trainer(config, folder)
+    trainer = Trainer(config, folder, processes)
     trainer.run(progress)
+    if folder is None:
+        return None
     v, M = (t.detach().cpu().double() for t in (trainer.model.value_vector(), trainer.model.key_query()))
     result = judge(config, trainer.objective, v, M, steps=trainer.step, seconds=trainer.seconds)
     folder.save_weights({**trainer.model.state_dict(), "value": v.clone(), "key_query": M.clone()})
@@ -71,25 +83,33 @@ def train(config: TrainConfig, folder: RunFolder, *, progress: Callable[[int, fl
 
 
 class Trainer:
-    """The state of a run; its checkpoint holds all that the rest of the run depends on."""
+    """The state of a run; its checkpoint holds all that the rest of the run depends on.
 
-    def __init__(self, config: TrainConfig, folder: RunFolder) -> None:
-        self.config, self.folder = config, folder
+    A batch is drawn in `config.shards` independent streams, which the processes divide among themselves, and each process takes the same
+    step with the sum of all gradients. So a run depends on the number of streams, and on that of processes by rounding only.
+    """
+
+    def __init__(self, config: TrainConfig, folder: RunFolder | None, processes: Processes = ALONE) -> None:
+        self.config, self.folder, self.processes = config, folder, processes
         self.objective = ExactObjective(config.setting)
         self.device = config.torch_device if not config.exact else torch.device("cpu")
-        dtype = torch.float32 if not config.exact else torch.float64
         self.model: LinearSelfAttention = initial_model(
             parametrisation=config.parametrisation,
             initialisation=config.initialisation,
             dimension=config.dimension,
             context=config.context,
             scale=config.initial_scale,
-            dtype=dtype,
+            dtype=torch.float64 if config.exact else torch.float32,
             generator=Generator().manual_seed(config.seed),
         ).to(self.device)
-        self.generator = Generator(device=self.device).manual_seed(config.seed + 1)
-        self.sampler = PromptSampler(config.setting, dtype=dtype, device=self.device, generator=self.generator)
+        if config.shards % processes.count:
+            raise ConfigError(f"--shards {config.shards}: cannot be divided among {processes.count} processes; give a multiple of them.")
+        own = range(processes.rank, config.shards, processes.count)
+        self.generators = [Generator(device=self.device).manual_seed(_stream_seed(config.seed, shard)) for shard in own]
+        self.samplers = [training_sampler(config, config.setting, device=self.device, generator=stream) for stream in self.generators]
         if config.exact:
+            if processes.count > 1:
+                raise ConfigError("--objective exact: trains in one process; leave out torchrun, or give --objective sampled.")
             self.optimiser: torch.optim.Optimizer = torch.optim.LBFGS(
                 self.model.parameters(),
                 max_iter=10,
@@ -99,25 +119,29 @@ class Trainer:
                 tolerance_change=0.0,
             )
         else:
-            self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.peak_learning_rate, betas=(0.9, 0.99))
+            self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.peak_learning_rate, betas=BETAS, fused=True)
         self.step, self.seconds = 0, 0.0
         self.rows: list[list[float]] = []
-        state = folder.load_checkpoint()
+        state = processes.from_first(folder.load_checkpoint() if folder else None)
         if state is not None:
             try:
                 self._restore(state)
-            except (RuntimeError, ValueError, KeyError, TypeError):
-                raise RunFolderError(
-                    f"{folder.path / CHECKPOINT}: does not fit the run's config.json; one of the two was changed."
-                ) from None
+            except (RuntimeError, ValueError, KeyError, TypeError, IndexError):
+                where = folder.path / CHECKPOINT if folder else CHECKPOINT
+                raise RunFolderError(f"{where}: does not fit the run's config.json; one of the two was changed.") from None
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.step, self.seconds, self.rows = state["step"], state["seconds"], state["rows"]
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.generator.set_state(state["generator"])
+        for generator, stream in zip(self.generators, state["generator"][self.processes.rank :: self.processes.count], strict=True):
+            generator.set_state(stream)
 
     def _save(self) -> None:
+        drawn = self.processes.gather([generator.get_state() for generator in self.generators])
+        if self.folder is None:
+            return
+        streams = [drawn[shard % self.processes.count][shard // self.processes.count] for shard in range(self.config.shards)]
         self.folder.save_checkpoint(
             {
                 "step": self.step,
@@ -125,26 +149,24 @@ class Trainer:
                 "rows": self.rows,
                 "model": self.model.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
-                "generator": self.generator.get_state(),
+                "generator": streams,
             }
         )
 
-    def _learning_rate(self) -> float:
-        """Linear warm-up over the first twentieth, then a cosine to 0."""
-        done, warm = self.step / self.config.steps, 0.05
-        done += 0.5 / self.config.steps
-        ramp = done / warm if done < warm else 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
-        return self.config.peak_learning_rate * ramp
-
     def _sampled_step(self) -> Tensor:
-        prompts = self.sampler.moments(self.config.batch)
-        loss = (self.model.from_moments(prompts.moments, prompts.query) - prompts.target).square().mean()
+        """One step of Adam on a fresh batch; nothing in it waits for the device."""
+        config = self.config
         self.optimiser.zero_grad()
+        v, M = self.model.value_vector(), self.model.key_query()
+        losses = [sampler.loss(v, M, config.batch // config.shards) for sampler in self.samplers]
+        loss = torch.stack(losses).sum() / config.shards
         loss.backward()
+        mean = loss.detach()
+        self.processes.add([mean, *(weight.grad for weight in self.model.parameters() if weight.grad is not None)])
         for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate()
+            group["lr"] = learning_rate(config, self.step)
         self.optimiser.step()
-        return loss
+        return mean
 
     def _exact_step(self) -> Tensor:
         """Ten iterations of L-BFGS on the exact loss less its minimum: the same gradient, and line searches free of cancellation."""
@@ -167,11 +189,11 @@ class Trainer:
         started = time.monotonic() - self.seconds
         settled = self.step > 0 and exact and self._settled()
         while self.step < config.steps and not settled:
-            rate = 0.0 if exact else self._learning_rate()
+            rate = 0.0 if exact else learning_rate(config, self.step)
             loss = advance()
             self.step += 1
             last = self.step == config.steps
-            if self.step % log_every == 0 or last:
+            if self.folder and (self.step % log_every == 0 or last):
                 excess = self._log(float(loss.detach()), rate)
                 progress(self.step, excess)
                 settled = exact and self._settled()
@@ -196,14 +218,25 @@ class Trainer:
         return minimal or (len(excesses) > 10 and excesses[-1] >= excesses[-11] * (1 - 1e-6))
 
 
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Linear warm-up over the first twentieth, then a cosine to 0."""
+    done, warm = (step + 0.5) / config.steps, 0.05
+    ramp = done / warm if done < warm else 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
+    return config.peak_learning_rate * ramp
+
+
+def _stream_seed(seed: int, shard: int) -> int:
+    """The seed of a stream of prompts, apart from those of other runs, and of weights and checks"""
+    return int.from_bytes(hashlib.sha256(f"prompts {seed} {shard}".encode()).digest()[:7])
+
+
 def sampled_loss(config: TrainConfig, v: Tensor, M: Tensor) -> tuple[float, float]:
     """Mean loss of (v, M) on fresh prompts and its standard error, from the means of independent batches."""
-    generator = Generator().manual_seed(config.seed + 2)
-    sampler = PromptSampler(config.setting, dtype=torch.float64, device=torch.device("cpu"), generator=generator)
-    affordable = CHECK_NORMALS // (config.context * (config.dimension + 1))
+    sampler = fresh_prompts(config, 2)
+    numbers = config.context * (config.dimension + 1) if sampler.path == "tokens" else (config.dimension + 1) ** 2
     means = []
     for _ in range(CHECK_BATCHES):
-        prompts = sampler.moments(min(CHECK_PROMPTS, max(1 << 13, affordable)) // CHECK_BATCHES)
+        prompts = sampler.moments(min(CHECK_PROMPTS, max(1 << 13, FRESH_NORMALS // numbers)) // CHECK_BATCHES)
         predicted = ((v @ prompts.moments) * (prompts.query @ M.T)).sum(-1)
         means.append(float((predicted - prompts.target).square().mean()))
     values = torch.tensor(means, dtype=torch.float64)

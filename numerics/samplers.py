@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Generator, Tensor
 
+from numerics import wishart
+from numerics.config import TrainConfig
+from numerics.moments import MomentSampler, has_moments
 from numerics.source import Source
-from theory import Gaussian, Linear, Setting
+from theory import Linear, Setting
 
 CHUNK = 1 << 17
 """Numbers drawn at a time: half a megabyte in float32, so that a chunk is still in cache when its products are taken."""
+
+FRESH_PROMPTS, FRESH_NORMALS = 1 << 16, 1 << 27
+"""Prompts on which a trained layer is judged have tokens where so many prompts take no more normals than that."""
 
 
 class Prompts(NamedTuple):
@@ -29,16 +35,18 @@ class Prompts(NamedTuple):
 
 
 class PromptSampler:
-    """Draws prompts of a numeric setting, y = f(x) + ε."""
+    """Draws prompts of a numeric setting, y = f(x) + ε, with their whole moments.
 
-    def __init__(self, setting: Setting, *, dtype: torch.dtype, device: torch.device, generator: Generator) -> None:
-        self.setting = setting
+    path    "tokens", or "moments": the context's moments are drawn from their law, without its tokens, where `has_moments` holds
+    """
+
+    def __init__(self, setting: Setting, *, dtype: torch.dtype, device: torch.device, generator: Generator, path: str = "tokens") -> None:
+        self.setting, self.path = setting, path
         self.dimension, self.context = int(setting.dimension), int(setting.context_length)
         self.source = Source(dtype=dtype, device=device, generator=generator)
         self.noise = float(setting.noise_variance) ** 0.5
-        law, family = setting.covariates, setting.response
-        self.gaussian = isinstance(law, Gaussian) and isinstance(family, Linear) and family.task is None
-        self.Sigma, self.W = law.second_moment, getattr(family, "covariance", None)
+        self.gaussian = has_moments(setting)
+        self.Sigma = setting.covariates.second_moment
 
     def moments(self, batch: int) -> Prompts:
         """A batch of prompts."""
@@ -50,6 +58,17 @@ class PromptSampler:
             return self._mixed_tokens(batch)
         tokens, target = (torch.cat(parts) for parts in zip(*self._drawn(batch), strict=True))
         return tokens, target
+
+    def loss(self, v: Tensor, M: Tensor, batch: int) -> Tensor:
+        """The mean loss of (v, M) on a fresh batch.
+
+        v (d+1,) and M (d+1, d+1) -> (); for R layers, each on prompts of its own, v (R, d+1) and M (R, d+1, d+1) -> (R,)
+        """
+        rows, size = v.shape[:-1], v.shape[-1]
+        moments, query, target = self.moments(batch * rows.numel())
+        values = (moments.view(*rows, batch * size, size) @ v[..., None]).view(*rows, batch, size)
+        keys = query.view(*rows, batch, size) @ M.mT
+        return ((values * keys).sum(-1) - target.view(*rows, batch)).square().mean(-1)
 
     def _chunks(self, batch: int) -> list[int]:
         size = max(1, CHUNK // (self.context * (self.dimension + 1)))
@@ -71,28 +90,23 @@ class PromptSampler:
         parts = [Prompts(z[:, :-1].mT @ z[:, :-1], z[:, -1], target) for z, target in self._drawn(batch)]
         return Prompts(*(torch.cat(same) for same in zip(*parts, strict=True)))
 
-    # Gaussian covariates with linear responses to Gaussian task vectors: no token is ever formed
+    # Gaussian covariates with linear responses: no token is ever formed
 
     def _tasks_and_queries(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
         """w (batch, d), z_q (batch, d+1), y_q (batch,)"""
-        d = self.dimension
+        d, family = self.dimension, cast(Linear, self.setting.response)
         drawn = self.source.normal(batch, 2 * d + 1)
-        tasks = self.source.mixed(drawn[:, :d], self.W)
+        tasks = family.task.draw(self.source, batch, 1)[:, 0] if family.task else self.source.mixed(drawn[:, :d], family.covariance)
         queries = self.source.mixed(drawn[:, d : 2 * d], self.Sigma)
         target = (tasks * queries).sum(-1) + self.noise * drawn[:, 2 * d]
         return tasks, torch.cat([queries, torch.zeros_like(target)[:, None]], dim=1), target
 
     def _mixed_moments(self, batch: int) -> Prompts:
-        """The context's normals u_i = (whitened x_i, ε_i/σ) are drawn in chunks and met only in the product Σ u_i u_iᵀ; mixing them into
+        """Normals u_i = (whitened x_i, ε_i/σ) are met only in the product Σ u_i u_iᵀ, whose law is known; mixing them into
         z_i = (x_i, w·x_i + ε_i) is done on that product, per prompt and not per token."""
         d = self.dimension
         tasks, query, target = self._tasks_and_queries(batch)
-        grams = target.new_empty(batch, d + 1, d + 1)
-        start = 0
-        for size in self._chunks(batch):
-            drawn = self.source.normal(size, self.context, d + 1)
-            torch.bmm(drawn.mT, drawn, out=grams[start : start + size])
-            start += size
+        grams = wishart.whole(self.source, self.context, d + 1, batch) if self.path == "moments" else self._white_moments(batch)
         root = self.source.factor(self.Sigma)
         if root is not None:
             grams[:, :d] = root @ grams[:, :d].clone()
@@ -106,6 +120,16 @@ class PromptSampler:
         grams[:, d] = mixed
         return Prompts(grams, query, target)
 
+    def _white_moments(self, batch: int) -> Tensor:
+        """Σ u_i u_iᵀ (batch, d+1, d+1)"""
+        grams = torch.empty(batch, self.dimension + 1, self.dimension + 1, dtype=self.source.dtype, device=self.source.device)
+        start = 0
+        for size in self._chunks(batch):
+            drawn = self.source.normal(size, self.context, self.dimension + 1)
+            torch.bmm(drawn.mT, drawn, out=grams[start : start + size])
+            start += size
+        return grams
+
     def _mixed_tokens(self, batch: int) -> tuple[Tensor, Tensor]:
         d = self.dimension
         tasks, query, target = self._tasks_and_queries(batch)
@@ -113,3 +137,19 @@ class PromptSampler:
         context[..., :d] = self.source.mixed(context[..., :d], self.Sigma)
         context[..., d] = torch.einsum("bnk,bk->bn", context[..., :d], tasks) + self.noise * context[..., d]
         return torch.cat([context, query[:, None]], dim=1), target
+
+
+def training_sampler(config: TrainConfig, settings: Setting | Sequence[Setting], *, device: torch.device, generator: Generator) -> Any:
+    """Draws the prompts that a run trains on, in float32: `loss(v, M, batch)` is the mean loss on fresh ones."""
+    if config.by_moments:
+        query = "integrated" if config.integrated else "drawn"
+        return MomentSampler(settings, dtype=torch.float32, device=device, generator=generator, query=query)
+    return PromptSampler(config.setting, dtype=torch.float32, device=device, generator=generator)
+
+
+def fresh_prompts(config: TrainConfig, stream: int) -> PromptSampler:
+    """Draws prompts that training has not seen, in float64; with tokens, unless prompts are so long that their moments are drawn."""
+    affordable = FRESH_NORMALS // (config.context * (config.dimension + 1)) >= FRESH_PROMPTS
+    path = "moments" if config.by_moments and not affordable else "tokens"
+    generator = Generator().manual_seed(config.seed + stream)
+    return PromptSampler(config.setting, dtype=torch.float64, device=torch.device("cpu"), generator=generator, path=path)

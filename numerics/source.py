@@ -49,10 +49,13 @@ class Source:
         """Density ½ exp(−|x|)"""
         return torch.empty(*shape, dtype=self.dtype, device=self.device).exponential_(generator=self.generator) * self.sign(*shape)
 
-    def chi_square(self, degrees: float, *shape: int) -> Tensor:
-        """χ² with any positive degrees of freedom"""
-        half = torch.full(shape, degrees / 2, dtype=self.dtype, device=self.device)
-        return 2 * torch._standard_gamma(half, generator=self.generator)
+    def chi_square(self, degrees: float | Tensor, *shape: int) -> Tensor:
+        """χ² with any positive degrees of freedom; a tensor of them is broadcast to the shape"""
+        if isinstance(degrees, Tensor):
+            half = (degrees / 2).expand(shape)
+        else:
+            half = torch.full(shape, degrees / 2, dtype=self.dtype, device=self.device)
+        return torch._standard_gamma(half, generator=self.generator).mul_(2)
 
     def choice(self, probabilities: Sequence[float], values: Sequence[float], *shape: int) -> Tensor:
         """Each value with its probability"""

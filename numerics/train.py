@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import click
+import torch
 from click.core import ParameterSource
 from pydantic.fields import FieldInfo
 from rich.console import Console
@@ -17,6 +18,7 @@ from rich.table import Table
 from numerics.config import TrainConfig
 from numerics.errors import ConfigError, NumericsError
 from numerics.folder import RunFolder
+from numerics.parallel import Processes
 from numerics.run import EXIT_CODES, Result, train
 from theory import TheoryError
 
@@ -57,30 +59,62 @@ class OneLineErrors(click.Command):
 def main(out: Path | None, resume: bool, **values: Any) -> None:
     """Trains one layer of linear self-attention on freshly drawn prompts and holds it against the theory.
 
+    Under torchrun the processes train one model together: torchrun --nproc-per-node 2 -m numerics.train …
+
     Exit code: 0 the trained layer agrees with the theory, or ended in another stationary point that is named; 1 it contradicts
     the theory; 2 bad arguments; 3 training has not converged.
     """
     console = Console()
     folder: RunFolder | None = None
+    processes = Processes.joined(cuda=values["device"] != "cpu" and torch.cuda.is_available())
     try:
         context = click.get_current_context()
         given = {name: value for name, value in values.items() if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
-        if resume:
-            if out is None:
-                raise ConfigError("--resume: name the run to continue with --out DIR.")
-            folder, config = RunFolder.open(out, given)
+        if "shards" not in given:
+            values["shards"] = processes.count
+        if processes.first:
+            folder, config = _opened(processes, out, resume, given, values)
         else:
-            config = TrainConfig.build(**values)
-            folder = RunFolder.create(out or _new_folder(config), config)
-        result = _with_progress(console, config, folder)
+            config = _shared(processes)
+        result = _with_progress(console, config, folder, processes)
     except (NumericsError, TheoryError) as error:
-        click.echo(f"error: {error}", err=True)
+        if processes.first:
+            click.echo(f"error: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         click.echo("interrupted" + (f"; continue with --resume --out {folder.path}" if folder else ""), err=True)
         sys.exit(130)
-    _report(console, folder, result)
-    sys.exit(EXIT_CODES[result.verdict])
+    processes.leave()
+    if folder is not None and result is not None:
+        _report(console, folder, result)
+        sys.exit(EXIT_CODES[result.verdict])
+
+
+def _opened(
+    processes: Processes, out: Path | None, resume: bool, given: dict[str, Any], values: dict[str, Any]
+) -> tuple[RunFolder, TrainConfig]:
+    """The run's folder and config; the latter is given to the other processes, or None where there is none."""
+    config: TrainConfig | None = None
+    try:
+        if resume:
+            if out is None:
+                raise ConfigError("--resume: name the run to continue with --out DIR.")
+            folder, opened = RunFolder.open(out, given)
+        else:
+            opened = TrainConfig.build(**values)
+            folder = RunFolder.create(out or _new_folder(opened), opened)
+        config = opened
+    finally:
+        processes.from_first(config.model_dump() if config else None)
+    return folder, opened
+
+
+def _shared(processes: Processes) -> TrainConfig:
+    """The config that process 0 has opened."""
+    stored = processes.from_first(None)
+    if stored is None:
+        sys.exit(2)  # process 0 says why
+    return TrainConfig.build(**stored)
 
 
 def _new_folder(config: TrainConfig) -> Path:
@@ -88,11 +122,15 @@ def _new_folder(config: TrainConfig) -> Path:
     return Path("runs") / f"d{config.dimension}-n{config.context}-{stamp}"
 
 
-def _with_progress(console: Console, config: TrainConfig, folder: RunFolder) -> Result:
+def _with_progress(console: Console, config: TrainConfig, folder: RunFolder | None, processes: Processes) -> Result | None:
+    if folder is None:
+        return train(config, None, processes=processes)
     columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("excess {task.fields[excess]}"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("training", total=config.steps, excess="…")
-        return train(config, folder, progress=lambda step, excess: bar.update(task, completed=step, excess=f"{excess:.1e}"))
+        return train(
+            config, folder, processes=processes, progress=lambda step, excess: bar.update(task, completed=step, excess=f"{excess:.1e}")
+        )
 
 
 def _end(result: Result) -> str:
