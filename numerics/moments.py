@@ -7,6 +7,7 @@ in two vectors, v and M z_q: what is drawn here has the joint law of the loss an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from numerics.evaluate import DTYPE, to_tensor
 from numerics.source import Source, factor
 from numerics.wishart import TwoProducts
 from theory import Gaussian, Linear, Setting
+from theory.covariates.law import CovariateLaw
 
 
 def has_moments(setting: Setting) -> bool:
@@ -38,12 +40,12 @@ class MomentSampler:
         many = [settings] if isinstance(settings, Setting) else list(settings)
         if not all(map(has_moments, many)):
             raise ConfigError("sampler moments: needs Gaussian covariates and linear responses; use tokens.")
-        self.rows = () if isinstance(settings, Setting) else (len(many),)
+        rows = () if isinstance(settings, Setting) else (len(many),)
         self.source, self.integrated = Source(dtype=dtype, device=device, generator=generator), query == "integrated"
         self.dimension = int(many[0].dimension)
 
         def stacked(values: Sequence[Tensor]) -> Tensor:
-            return torch.stack(list(values)).reshape(*self.rows, *values[0].shape).to(dtype=dtype, device=device)
+            return torch.stack(list(values)).reshape(*rows, *values[0].shape).to(dtype=dtype, device=device)
 
         contexts = [int(setting.context_length) for setting in many]
         self.noise = stacked([torch.tensor([float(setting.noise_variance)], dtype=DTYPE).sqrt() for setting in many])
@@ -60,16 +62,16 @@ class MomentSampler:
     def loss(self, v: Tensor, M: Tensor, batch: int) -> Tensor:
         """The mean loss of (v, M) on a fresh batch, differentiable once in both.
 
-        v (d+1,) and M (d+1, d+1) -> (); for R settings v (R, d+1) and M (R, d+1, d+1) -> (R,)
+        v (d+1,) and M (d+1, d+1) -> (); v (R, d+1) and M (R, d+1, d+1) -> (R,), each layer on prompts of its own, of one setting or of R
         """
-        M = M[..., :-1]
+        M, rows = M[..., :-1], v.shape[:-1]
         if self.root is not None:  # the layer that does to whitened prompts what (v, M) does to prompts
             padded = torch.nn.functional.pad(self.root, (0, 1, 0, 1))
             padded[..., -1, -1] = 1
             v, M = (padded.mT @ v[..., None])[..., 0], padded.mT @ M @ self.root
         d, p = self.dimension, self.dimension + 1
-        drawn = self.source.normal(*self.rows, 2 * p + (d if self.integrated else 2 * d + 1), batch)
-        squares = self.source.chi_square(self.degrees, *self.rows, 2, batch)
+        drawn = self.source.normal(*rows, 2 * p + (d if self.integrated else 2 * d + 1), batch)
+        squares = self.source.chi_square(self.degrees, *rows, 2, batch)
         if self.present is not None:
             squares *= self.present
         products = TwoProducts(drawn[..., : 2 * p, :].unflatten(-2, (2, p)), squares)
@@ -81,10 +83,15 @@ class MomentSampler:
     def _tasks(self, white: Tensor) -> Tensor:
         """Fᵀw (..., d, B), from white normals of that shape; w is drawn where its law is not Gaussian."""
         if any(self.laws):
-            rows = white.unflatten(0, (-1, self.dimension)) if not self.rows else white
-            drawn = [law.draw(self.source, white.shape[-1], 1)[:, 0].mT if law else row for law, row in zip(self.laws, rows, strict=True)]
-            white = torch.stack(drawn).reshape(white.shape)
+            parts = white.chunk(len(self.laws))
+            drawn = [self._drawn(law, part) if law else part for law, part in zip(self.laws, parts, strict=True)]
+            white = torch.cat(drawn)
         return white if self.prior is None else self.prior @ white
+
+    def _drawn(self, law: CovariateLaw, like: Tensor) -> Tensor:
+        """Task vectors of a law that is not Gaussian, (..., d, B)"""
+        *rows, d, batch = like.shape
+        return law.draw(self.source, math.prod(rows) * batch, 1).view(*rows, batch, d).mT
 
 
 def _factors(setting: Setting) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+torch.set_num_threads(1)  # two test processes on two cores
 sys.path.insert(0, str(Path(__file__).parent))
 
 

@@ -7,7 +7,9 @@ import torch
 
 from numerics.config import TrainConfig
 from numerics.folder import RunFolder
-from numerics.run import train
+from numerics.moments import MomentSampler
+from numerics.objective import ExactObjective
+from numerics.run import Trainer, train
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device on this machine")
 
@@ -20,6 +22,33 @@ def test_trains_on_cuda_and_resumes_there(tmp_path):
     assert (result.verdict, result.device) == ("agrees", "cuda")
     folder, stored = RunFolder.open(tmp_path / "run", {})
     assert train(stored, folder).loss_trained == result.loss_trained
+
+
+@needs_cuda
+@pytest.mark.parametrize("sampler", ["moments", "tokens"])
+def test_a_step_on_cuda_never_waits_for_the_device(tmp_path, sampler):
+    """Prompts are drawn where the weights are, and nothing in a step is read on the host."""
+    config = TrainConfig.build(dimension=4, context=10, device="cuda", sampler=sampler)
+    trainer = Trainer(config, RunFolder.create(tmp_path / "run", config))
+    trainer._sampled_step()  # the first allocates
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        loss = trainer._sampled_step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert loss.device.type == "cuda"
+
+
+@needs_cuda
+def test_moments_on_cuda_have_the_mean_of_theory():
+    """z of 64 batches, t with 63 degrees of freedom: |z| > 6.5 by chance of 1.5e-8."""
+    setting = TrainConfig.build(dimension=3, context=5).setting
+    device = torch.device("cuda")
+    sampler = MomentSampler(setting, dtype=torch.float64, device=device, generator=torch.Generator(device).manual_seed(0))
+    v, M = torch.full((4,), 0.3, dtype=torch.float64), 0.1 * torch.eye(4, dtype=torch.float64)
+    losses = torch.stack([sampler.loss(v.to(device), M.to(device), 4096) for _ in range(64)]).cpu()
+    assert abs(losses.mean() - ExactObjective(setting).loss(v, M)) < 6.5 * losses.std() / 8
 
 
 def test_auto_takes_the_gpu_where_there_is_one():
