@@ -56,17 +56,17 @@ class MergedAttention(LinearSelfAttention):
 
 
 class SeparateAttention(LinearSelfAttention):
-    """The layer with its four weights: W_Q, W_K, W_V (d+1, d+1) and the read-out h (d+1,)."""
+    """The layer with its four weights: W_Q, W_K, W_V (d+1, d+1) and the read-out h (d+1,); with a leading axis, many layers at once."""
 
     def __init__(self, query: Tensor, key: Tensor, value: Tensor, readout: Tensor) -> None:
         super().__init__()
         self.W_Q, self.W_K, self.W_V, self.h = (nn.Parameter(weight.clone()) for weight in (query, key, value, readout))
 
     def value_vector(self) -> Tensor:
-        return self.h @ self.W_V
+        return (self.h[..., None, :] @ self.W_V)[..., 0, :]
 
     def key_query(self) -> Tensor:
-        return self.W_K.T @ self.W_Q
+        return self.W_K.mT @ self.W_Q
 
 
 def initial_model(

@@ -52,7 +52,8 @@ class MomentSampler:
         # a prompt of one example has no second direction
         self.degrees = stacked([torch.tensor([[n], [max(n - 1, 1)]]) for n in contexts])
         self.present = stacked([torch.tensor([[1], [min(n - 1, 1)]]) for n in contexts]) if 1 in contexts else None
-        factors = [_factors(setting) for setting in many]
+        known = {setting: _factors(setting) for setting in dict.fromkeys(many)}
+        factors = [known[setting] for setting in many]
         unit = torch.eye(self.dimension, dtype=DTYPE)
         self.root, self.prior = (
             None if all(torch.equal(matrix, unit) for matrix in matrices) else stacked(matrices) for matrices in zip(*factors, strict=True)

@@ -250,7 +250,7 @@ def judge(config: TrainConfig, objective: ExactObjective, v: Tensor, M: Tensor, 
     error = objective.step_error(v, M)
     measured, standard_error = sampled_loss(config, v, M)
     end = locate(objective, v, M)
-    verdict, reason = _verdict(
+    verdict, reason = decide(
         config, objective, end, loss=loss, excess=excess, error=error, z=(measured - loss) / standard_error, steps=steps
     )
     return Result(
@@ -274,9 +274,10 @@ def judge(config: TrainConfig, objective: ExactObjective, v: Tensor, M: Tensor, 
     )
 
 
-def _verdict(
-    config: TrainConfig, objective: ExactObjective, end: Endpoint, *, loss: float, excess: float, error: float, z: float, steps: int
+def decide(
+    config: TrainConfig, objective: ExactObjective, end: Endpoint, *, loss: float, excess: float, error: float, steps: int, z: float = 0.0
 ) -> tuple[str, str]:
+    """The verdict and the reason for it; z is how many standard errors the loss on fresh prompts is off, 0 where it was not measured."""
     minimum = objective.minimum
     rounding = 64 * torch.finfo(end.value.dtype).eps * objective.null  # the loss is a sum of terms of the zero predictor's size
     stalled = f"training stalled at step {steps}; try another --seed, or --initialisation matched"

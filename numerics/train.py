@@ -23,20 +23,19 @@ from numerics.run import EXIT_CODES, Result, train
 from theory import TheoryError
 
 
-def _option(name: str, field: FieldInfo) -> click.Option:
-    """The command-line option of a config field: name, type, default and help are the field's own."""
+def option(name: str, field: FieldInfo, **how: Any) -> click.Option:
+    """The command-line option of a config field: name, type, default and help are the field's own, unless `how` says otherwise."""
     kinds = [kind for kind in get_args(field.annotation) if kind is not type(None)] or [field.annotation]
     if get_origin(field.annotation) is Literal:
         kind: Any = click.Choice(list(get_args(field.annotation)))
     else:
         kind = kinds[0]
-    return click.Option(
-        [f"--{name.replace('_', '-')}"], type=kind, default=field.default, show_default=field.default is not None, help=field.description
-    )
+    own = {"type": kind, "default": field.default, "show_default": field.default is not None, "help": field.description}
+    return click.Option([f"--{name.replace('_', '-')}"], **(own | how))
 
 
 def _options(command: click.Command) -> click.Command:
-    command.params = [_option(name, field) for name, field in TrainConfig.model_fields.items()] + command.params
+    command.params = [option(name, field) for name, field in TrainConfig.model_fields.items()] + command.params
     return command
 
 

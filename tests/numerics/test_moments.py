@@ -1,8 +1,8 @@
 """Prompts without tokens, against exact moments and against tokens.
 
 Sampled means: z = (mean − expectation)/standard error from 64 batches, t with 63 degrees of freedom; |z| > 6.5 has probability 1.5e-8,
-under 1e-5 for all comparisons here. Two samples: Kolmogorov–Smirnov at 1e-9 a comparison, under 1e-6 for all. Seeds are fixed; the rates are
-what choosing them anew would cost. All else is deterministic.
+under 1e-5 for all comparisons here. Two samples: Kolmogorov–Smirnov at 1e-9 a comparison, under 1e-6 for all. Seeds are fixed; the rates
+are what choosing them anew would cost. All else is deterministic.
 """
 
 import pytest
@@ -290,8 +290,8 @@ def test_two_samples_of_other_contexts_differ():
 
 @pytest.mark.parametrize("name", ["isotropic", "general", "one example"])
 def test_integrating_the_query_lowers_the_variance(name):
-    """At the optimal layer, by the law of total variance; a ratio of two variances of 64 batches each is above 2 by chance of 0.3 %, so what
-    is to be a third at most, as it is here, is asserted to be under 0.6."""
+    """At the optimal layer, by the law of total variance. The true ratios are about 0.2 here (up to 0.34 in 256 batches); a ratio of two
+    variances of 64 batches is off by more than a factor of 3 with probability 1e-5."""
     setting = SETTINGS[name]
     v, M = global_layer(setting)
     spread = []
