@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from numerics.objective import ExactObjective
+from numerics.objective import ExactObjective, ManyObjectives
 
 
 class Coordinates:
     """θ = (v, M without its inert last column) flattened, of shape (..., size), size = d + 1 + (d+1)d, float64.
 
     Natural coordinates θ̃ are those in which Σ = I and the labels have variance 1: ṽ = (Σ^½ v_x, √τ v_y), M̃_xx = Σ^½ M_xx Σ^½,
-    m̃_yx = √τ Σ^½ m_yx.
+    m̃_yx = √τ Σ^½ m_yx. For R objectives θ is of shape (..., R, size), row r in the setting of row r.
     """
 
-    def __init__(self, objective: ExactObjective) -> None:
-        self.objective = objective
-        self.dimension = d = len(objective.step)
+    def __init__(self, objective: ExactObjective | ManyObjectives) -> None:
+        self.objective: Any = objective
+        self.dimension = d = objective.step.shape[-1]
         self.values, self.size = d + 1, (d + 1) * (d + 1)
         values, vectors = torch.linalg.eigh(objective.covariance)
-        self.root = (vectors * values.sqrt()) @ vectors.mT
-        self.tokens = torch.block_diag(self.root, torch.full((1, 1), objective.null**0.5, dtype=self.root.dtype))
+        self.root = (vectors * values.sqrt()[..., None, :]) @ vectors.mT
+        self.tokens = self.root.new_zeros(*self.root.shape[:-2], d + 1, d + 1)
+        self.tokens[..., :d, :d], self.tokens[..., d, d] = self.root, objective.null**0.5
 
     def flatten(self, v: Tensor, M: Tensor) -> Tensor:
         """θ of v (..., d+1) and M (..., d+1, d+1)"""
@@ -35,7 +38,7 @@ class Coordinates:
     def natural(self, theta: Tensor) -> Tensor:
         """θ̃ of θ"""
         v, M = self.split(theta)
-        return torch.cat([v @ self.tokens, (self.tokens @ M[..., :-1] @ self.root).flatten(-2)], dim=-1)
+        return torch.cat([(v[..., None, :] @ self.tokens)[..., 0, :], (self.tokens @ M[..., :-1] @ self.root).flatten(-2)], dim=-1)
 
     def gauge(self, natural: Tensor) -> Tensor:
         """The factors (..., size) by which θ̃ comes to ‖ṽ‖ = ‖M̃‖ without a change of the prediction; 1 where v or M vanishes."""

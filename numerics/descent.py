@@ -21,6 +21,8 @@ from numerics.polynomial import LossPolynomial
 GAMMA = 1 + 0.5**0.5
 FLAT = 1e-10
 """Curvatures below this share of the greatest are taken for it: the gauge and rotations have none."""
+ATTEMPTS = 20
+"""Newton steps at an end, after which only rounding can still keep its gradient from the target"""
 OPTIMISER = "gradient flow in (v, M): linearly implicit Runge–Kutta (ROS2), loss never rising, Newton steps at the end; float64"
 
 
@@ -71,47 +73,52 @@ def descend(
     progress: Callable[[int], None] = lambda done: None,
     visit: Callable[[Tensor, Tensor, Tensor], None] = lambda index, time, theta: None,
 ) -> Ends:
-    """Follows the flow from `starts` (N, size) until the relative gradient is at most `target`, for `steps` steps at most.
+    """Follows the flow from `starts` (N, size), all in one setting or each in its own, until the relative gradient is at most `target`, for
+    `steps` steps at most.
 
     progress is called with the number of starts that have ended, visit after each step with the indices of those under way, their times
     and places. An end that did not converge is marked so.
     """
     theta = starts.to(DTYPE, copy=True)
     gradient, taken = torch.full((len(theta),), torch.inf, dtype=DTYPE), torch.zeros(len(theta), dtype=torch.long)
-    index = torch.arange(len(theta))
-    slope, hessian = polynomial.derivatives(theta)
+    attempts = torch.zeros_like(taken)
+    index, here = torch.arange(len(theta)), polynomial
+    slope, hessian = here.derivatives(theta)
     h = 0.1 / hessian.norm(dim=(-2, -1)).clamp(min=1e-300)
     time = torch.zeros_like(h)
     for _ in range(steps):
         if not len(index):
             break
         now = theta[index]
-        trial, error, decrement, possible = _ros2(polynomial, now, slope, hessian, h)
-        middle, last = polynomial.gradient((now + trial) / 2), polynomial.gradient(trial)
+        trial, error, decrement, possible = _ros2(here, now, slope, hessian, h)
+        middle, last = here.gradient((now + trial) / 2), here.gradient(trial)
         # Simpson's rule is exact for the cubic that the slope of the loss is along a line, and free of cancellation
         rise = (((slope + 4 * middle + last) / 6) * (trial - now)).sum(-1)
         relative = error / (tolerance * now.norm(dim=-1)).clamp(min=1e-300)
-        kept = possible & (relative <= 1) & (rise <= torch.finfo(DTYPE).eps * polynomial.objective.null)
+        kept = possible & (relative <= 1) & (rise <= torch.finfo(DTYPE).eps * here.objective.null)
         time = time + torch.where(kept, h, 0)
         h = h * torch.where(possible, (0.9 / relative.sqrt().clamp(min=1e-8)).clamp(0.2, 8.0), 0.25)
         h = torch.where(possible & (relative <= 1) & ~kept, h.clamp(max=0.25 * h), h)
         now = torch.where(kept[:, None], trial, now)
         theta[index], taken[index] = now, taken[index] + 1
         visit(index, time, now)
-        near = (decrement <= target**2 * polynomial.gain) | (slope == 0).all(-1)
+        newton = (h * hessian.norm(dim=(-2, -1)) > 1 / FLAT) & (decrement <= 1e-16 * here.gain)
+        near = newton | (decrement <= target**2 * here.gain) | (slope == 0).all(-1)
         done = torch.zeros_like(near)
         if near.any():
-            place, measured = _polished(polynomial, now[near])
+            place, measured = _polished(here.rows(near), now[near])
             theta[index[near]], gradient[index[near]] = place, measured
-            done[near] = measured <= target
+            attempts[index[near]] += 1
+            done[near] = (measured <= target) | (attempts[index[near]] >= ATTEMPTS)
         stuck = h < 1e-300
         under_way = ~(done | stuck)
-        index, h, time = index[under_way], h[under_way], time[under_way]
+        if not under_way.all():
+            index, h, time, here = index[under_way], h[under_way], time[under_way], here.rows(under_way)
         progress(len(theta) - len(index))
         if len(index):
-            slope, hessian = polynomial.derivatives(theta[index])
+            slope, hessian = here.derivatives(theta[index])
     if len(index):
-        gradient[index], _ = relative_gradient(polynomial, theta[index])
+        gradient[index], _ = relative_gradient(here, theta[index])
     return Ends(theta, gradient, gradient <= target, taken)
 
 

@@ -1,10 +1,10 @@
 """Where training ended: the stationary point of the exact loss that the trained weights lead to, and its name.
 
 The loss is not convex in (v, M), and training does end in stationary points that are not global minima. The trained weights
-are polished on the exact loss (L-BFGS, then Newton) to the stationary point of their basin. Where theory lists all stationary points
-(`theory.stationary_points`: settings without a preferred direction), that point is the family whose member it is. Elsewhere it is named by
-its structure in whitened coordinates, where Σ becomes I and K = E y y' x x'ᵀ becomes Σ^-½KΣ^-½ (Σ^½WΣ^½ for linear responses) with
-eigenvectors e_k:
+are polished on the exact loss (`descent`: gradient flow, then Newton) to the stationary point of their basin. Where theory lists all
+stationary points (`theory.stationary_points`: settings without a preferred direction), that point is the family whose member it is.
+Elsewhere it is named by its structure in whitened coordinates, where Σ becomes I and K = E y y' x x'ᵀ becomes Σ^-½KΣ^-½ (Σ^½WΣ^½ for linear
+responses) with eigenvectors e_k:
 
     global minimum   B = B*, ŷ_even = 0
     zero predictor   ŷ = 0 for every prompt
@@ -25,9 +25,15 @@ from torch import Tensor
 
 from numerics.atlas import Atlas
 from numerics.coordinates import Coordinates
+from numerics.descent import descend
 from numerics.evaluate import DTYPE
-from numerics.objective import LIFT, ExactObjective, learned_step
+from numerics.objective import LIFT, ExactObjective, ManyObjectives, learned_step
+from numerics.polynomial import LARGEST, LossPolynomial
 from theory import Linear, Setting, TheoryError
+
+HESSIAN_ENTRIES = 1 << 22
+"""Of the Hessians of rows polished together: 32 MiB"""
+LBFGS_STEPS = 500
 
 
 def is_gaussian_linear(setting: Setting) -> bool:
@@ -39,7 +45,7 @@ class Endpoint(NamedTuple):
     """name is None where the polished point is of no listed kind; `gap` is (loss of the weights − loss of the stationary point) / that.
 
     kind      "global minimum", "local minimum" or "saddle"; None where it is not known
-    complete  whether the list is complete, so that a point of no listed kind contradicts the theory
+    complete  whether the list is complete, so that a point of no listed kind contradicts the theory; not asked of a global minimum
     """
 
     name: str | None
@@ -52,20 +58,50 @@ class Endpoint(NamedTuple):
     key_query: Tensor
 
 
-def polish(objective: ExactObjective, v: Tensor, M: Tensor, *, iterations: int = 500) -> tuple[Tensor, Tensor, float]:
-    """The stationary point of the basin of (v, M), with its relative gradient ‖∇L‖·‖θ‖ / L in the balanced gauge ‖v‖ = ‖M‖."""
-    d = len(v) - 1
-    v, M = v.to(DTYPE, copy=True), M.to(DTYPE, copy=True)
-    M[:, -1] = 0  # never acts
-    scale = (M.norm() / v.norm().clamp(min=1e-300)).sqrt().clamp(1e-6, 1e6)
-    theta = torch.cat([v * scale, (M[:, :-1] / scale).flatten()])
+class Polished(NamedTuple):
+    """Stationary points (v, M) of R rows, their relative `gradient` (R,), whether it is as small as asked for, and the `steps` taken."""
 
-    def split(flat: Tensor) -> tuple[Tensor, Tensor]:
-        matrix = flat[d + 1 :].reshape(d + 1, d)
-        return flat[: d + 1], torch.cat([matrix, torch.zeros(d + 1, 1, dtype=DTYPE)], dim=1)
+    value: Tensor
+    key_query: Tensor
+    gradient: Tensor
+    converged: Tensor
+    steps: Tensor
+
+
+def polish(
+    objectives: ManyObjectives, v: Tensor, M: Tensor, *, tolerance: float = 1e-2, progress: Callable[[int], None] = lambda done: None
+) -> Polished:
+    """Where gradient flow from v (R, d+1), M (R, d+1, d+1) ends, to machine precision; `tolerance` is the error of a step of the flow.
+
+    progress is called with the number of rows that have ended. Beyond dimension polynomial.LARGEST rows are polished one by one, by L-BFGS.
+    """
+    at = Coordinates(objectives)
+    theta = at.flatten(v.detach().cpu().to(DTYPE), M.detach().cpu().to(DTYPE))
+    if at.dimension > LARGEST:
+        found = []
+        for row in range(len(theta)):
+            found.append(_by_lbfgs(Coordinates(objectives.distinct[int(objectives.which[row])]), theta[row]))
+            progress(row + 1)
+        places, gradient = torch.stack([place for place, _ in found]), torch.tensor([size for _, size in found], dtype=DTYPE)
+        return Polished(*at.split(places), gradient, gradient < 1e-9, torch.full((len(found),), LBFGS_STEPS))
+
+    def progress_from(ended: int) -> Callable[[int], None]:
+        return lambda done: progress(ended + done)
+
+    parts = []
+    for rows in torch.arange(len(theta)).split(max(1, HESSIAN_ENTRIES // at.size**2)):
+        polynomial = LossPolynomial(objectives.rows(rows))
+        parts.append(descend(polynomial, theta[rows], tolerance=tolerance, progress=progress_from(int(rows[0]))))
+    places, gradient, converged, steps = (torch.cat(part) for part in zip(*parts, strict=True))
+    return Polished(*at.split(places), gradient, converged, steps)
+
+
+def _by_lbfgs(at: Coordinates, theta: Tensor) -> tuple[Tensor, float]:
+    """The stationary point of the basin of θ, with its relative gradient ‖∇L‖·‖θ‖ / L in the balanced gauge ‖v‖ = ‖M‖."""
+    theta = theta * at.gauge(theta)
 
     def loss(flat: Tensor) -> Tensor:
-        return objective.loss(*split(flat))
+        return torch.as_tensor(at.objective.loss(*at.split(flat)))
 
     def relative(flat: Tensor) -> float:
         point = flat.detach().requires_grad_()
@@ -73,7 +109,7 @@ def polish(objective: ExactObjective, v: Tensor, M: Tensor, *, iterations: int =
         (slope,) = torch.autograd.grad(value, point)
         return float(slope.norm() * flat.norm() / value.detach().abs().clamp(min=1e-300))
 
-    theta = minimise(loss, theta, iterations=iterations)
+    theta = minimise(loss, theta, iterations=LBFGS_STEPS)
     if len(theta) <= 600:
         for _ in range(8):
             if relative(theta) < 1e-11:
@@ -86,7 +122,7 @@ def polish(objective: ExactObjective, v: Tensor, M: Tensor, *, iterations: int =
             if not torch.isfinite(candidate).all() or relative(candidate) >= relative(theta):
                 break
             theta = candidate
-    return *split(theta), relative(theta)
+    return theta, relative(theta)
 
 
 def minimise(loss: Callable[[Tensor], Tensor], theta: Tensor, *, iterations: int) -> Tensor:
@@ -108,16 +144,31 @@ def minimise(loss: Callable[[Tensor], Tensor], theta: Tensor, *, iterations: int
 
 def locate(objective: ExactObjective, v: Tensor, M: Tensor) -> Endpoint:
     """The stationary point that the weights lead to."""
+    return locate_many(ManyObjectives([objective]), v[None], M[None])[0]
+
+
+def locate_many(objectives: ManyObjectives, v: Tensor, M: Tensor) -> list[Endpoint]:
+    """The stationary points that R weights lead to, v of shape (R, d+1), M (R, d+1, d+1), each in its own setting."""
     v, M = v.detach().cpu(), M.detach().cpu()
-    value, key_query, gradient = polish(objective, v, M)
-    loss = float(objective.loss(value, key_query))
-    atlas = _atlas(objective)
-    name, kind = None, None
-    if gradient < 1e-6:
-        name, kind = _name(objective, value, key_query) if atlas is None else _listed(atlas, value, key_query)
-    gap = float(objective.excess(v, M)) / objective.minimum if kind == "global minimum" else (float(objective.loss(v, M)) - loss) / loss
-    complete = atlas is not None or is_gaussian_linear(objective.setting)
-    return Endpoint(name, kind, complete, loss, gap, gradient, value, key_query)
+    value, key_query, gradient, _, _ = polish(objectives, v, M)
+    start, excess = objectives.loss(v, M), objectives.excess(v, M)
+    loss, left = objectives.loss(value, key_query), objectives.excess(value, key_query)
+    atlases: dict[int, Atlas | None] = {}
+    found = []
+    for row, which in enumerate(objectives.which.tolist()):
+        objective, here = objectives.distinct[which], (value[row], key_query[row])
+        name, kind, complete = None, None, True
+        if left[row] <= 1e-14 * min(objective.minimum, objective.null - objective.minimum):
+            name = kind = "global minimum"
+        elif gradient[row] < 1e-6:
+            if which not in atlases:
+                atlases[which] = _atlas(objective)
+            atlas = atlases[which]
+            name, kind = _name(objective, *here) if atlas is None else _listed(atlas, *here)
+            complete = atlas is not None or is_gaussian_linear(objective.setting)
+        above = excess[row] / objective.minimum if kind == "global minimum" else (start[row] - loss[row]) / loss[row]
+        found.append(Endpoint(name, kind, complete, float(loss[row]), float(above), float(gradient[row]), *here))
+    return found
 
 
 def _atlas(objective: ExactObjective) -> Atlas | None:

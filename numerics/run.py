@@ -193,7 +193,7 @@ class Trainer:
             loss = advance()
             self.step += 1
             last = self.step == config.steps
-            if self.folder and (self.step % log_every == 0 or last):
+            if self.processes.first and (self.step % log_every == 0 or last):
                 excess = self._log(float(loss.detach()), rate)
                 progress(self.step, excess)
                 settled = exact and self._settled()

@@ -95,7 +95,7 @@ def test_it_is_the_flow():
     """Against explicit Runge–Kutta of order 4 in tiny steps, up to a time by which the loss has fallen by half; and ‖v‖² − ‖M‖² is kept."""
     polynomial = polynomial_of(dimension=2, context=5)
     start, end = weights(polynomial, 1, seed=3), 0.05
-    theta, steps = start, 4000
+    theta, steps = start, 1000
     h = end / steps
     for _ in range(steps):
         k1 = -polynomial.gradient(theta)
@@ -144,3 +144,21 @@ def test_what_does_not_converge_is_reported():
     assert not ends.converged.any()
     assert torch.isfinite(ends.gradient).all()
     assert (ends.gradient > 1e-10).all()
+
+
+def test_what_rounding_keeps_from_the_target_ends_too():
+    """A long context without noise: curvatures differ so much that the gradient is known to some 1e-11."""
+    polynomial = polynomial_of(dimension=3, context=10**6, noise="0")
+    ends = descend(polynomial, weights(polynomial, 8), target=1e-12, tolerance=1e-2)
+    assert not ends.converged.all()
+    assert (ends.steps < 500).all()
+    assert float(ends.gradient.max()) < 1e-9
+
+
+def test_where_no_step_gains_anything():
+    """Labels even in x: L* = E y², and the gradient is measured by E y² instead of what the best layer gains."""
+    polynomial = polynomial_of(dimension=2, context=5, response="monomial:degree=2")
+    assert polynomial.objective.minimum == polynomial.objective.null == float(polynomial.gain)
+    ends = descend(polynomial, weights(polynomial, 8), tolerance=1e-2)
+    assert ends.converged.all()
+    assert float((polynomial.loss(ends.theta) / polynomial.objective.null).max()) < 1 + 1e-12
