@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-torch.set_num_threads(1)  # two test processes on two cores
 sys.path.insert(0, str(Path(__file__).parent))
 
 
@@ -19,3 +18,9 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if item.get_closest_marker("slow"):
                 item.add_marker(pytest.mark.skip(reason="takes minutes; --slow runs it"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Threads of torch only disturb each other on arrays as small as these, and a test process runs on each core."""
+    torch.set_num_threads(1)

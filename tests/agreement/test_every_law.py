@@ -32,7 +32,6 @@ from numerics.folder import RunFolder
 from numerics.source import Source
 from theory.names import covariate_entries, response_entries
 
-torch.set_num_threads(1)
 Z_LIMIT, BATCHES, SIZE, SKEWNESS = 8.0, 64, 1 << 14, 40.0
 
 COVARIATES = {

@@ -161,15 +161,6 @@ def sampled_moments(law, family, seed):
     return {name: torch.cat(means) for name, means in batches.items()}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads of torch only disturb each other on arrays this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def accepted(means, claim):
     """Whether a claimed moment lies within LIMIT standard errors (an absolute 10⁻⁶ where nothing varies)."""
     return abs(float(means.mean()) - claim) <= half_width(means, claim)

@@ -19,14 +19,6 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def polynomial_of(**values):
     return LossPolynomial(ExactObjective(TrainConfig.build(**values).setting))
 

@@ -38,14 +38,6 @@ PHASES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def setting_of(**values):
     return TrainConfig.build(**values).setting
 

@@ -24,14 +24,6 @@ SETTINGS = (
 )
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def configs():
     return [TrainConfig.build(dimension=2, **values) for values in SETTINGS]

@@ -53,7 +53,9 @@ def test_what_a_run_leaves(tmp_path):
     ended, result, out = trained(tmp_path, **options)
     assert {path.name for path in out.iterdir()} == {
         "config.json",
+        ".lock",
         "checkpoint.pt",
+        "previous.pt",
         "metrics.csv",
         "weights.safetensors",
         "result.json",
