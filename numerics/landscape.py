@@ -21,8 +21,8 @@ from rich.table import Table
 from numerics import landscape_figures, phases
 from numerics.config import TrainConfig
 from numerics.descent import OPTIMISER
-from numerics.errors import ConfigError, NumericsError, RunFolderError
-from numerics.folder import RunFolder
+from numerics.errors import ConfigError, NumericsError
+from numerics.folder import Folder
 from numerics.survey import Survey, survey
 from numerics.train import OneLineErrors
 from theory import TheoryError
@@ -55,7 +55,7 @@ def main(out: Path, starts: int | None, scale: float, threads: int, phase_diagra
     torch.set_num_threads(threads)
     try:
         config = TrainConfig.build(**values)
-        folder = _folder(out)
+        folder = Folder(out)
         if phase_diagram:
             context = click.get_current_context()
             for name in ("dimension", "context", "noise"):
@@ -86,14 +86,6 @@ def _columns(text: str) -> tuple[Any, ...]:
     return TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
 
 
-def _folder(out: Path) -> RunFolder:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunFolderError(f"--out {out}: cannot be written ({error.strerror}); give a folder that can.") from None
-    return RunFolder(out)
-
-
 def _title(config: TrainConfig) -> str:
     title = f"d = {config.dimension}, n = {config.context}, σ² = {config.noise}"
     return title + "".join(f", {name}: {text}" for name in ("covariates", "response") if (text := getattr(config, name)) != "isotropic")
@@ -103,7 +95,7 @@ def _initialisation(scale: float) -> str:
     return f"v ~ N(0, S²/n), M ~ N(0, S²/(n(d+1)²)), entries independent, S = {scale:g}"
 
 
-def _save(folder: RunFolder, config: TrainConfig, found: Survey, *, scale: float, seconds: float) -> None:
+def _save(folder: Folder, config: TrainConfig, found: Survey, *, scale: float, seconds: float) -> None:
     verdict, reason = found.verdict
     result = {
         "verdict": verdict,
@@ -156,16 +148,15 @@ def _report(console: Console, found: Survey, config: TrainConfig, *, scale: floa
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
-def _phases(console: Console, config: TrainConfig, folder: RunFolder, *, starts: int, scale: float) -> int:
+def _phases(console: Console, config: TrainConfig, folder: Folder, *, starts: int, scale: float) -> int:
     if config.covariates != "isotropic" or config.response != "isotropic":
         raise ConfigError("--phase-diagram: its exact boundary is that of isotropic covariates and responses; leave these options out.")
-    cells = _folder(folder.path / "cells")
     measured = []
     with Progress(*_columns("cells"), console=console, transient=True) as bar:
         task = bar.add_task("", total=len(phases.places()))
         for d, n, noise in phases.places():
             cell = TrainConfig.build(dimension=d, context=n, noise=noise, seed=config.seed)
-            measured.append(phases.measure(cell, starts=starts, scale=scale, cells=cells.path))
+            measured.append(phases.measure(cell, starts=starts, scale=scale, cells=folder.path / "cells"))
             bar.advance(task)
     folder.write("phase.png", phases.draw(measured))
     folder.write("phase.csv", phases.table(measured))

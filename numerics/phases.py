@@ -20,10 +20,9 @@ from matplotlib.patches import Patch, Rectangle
 from sympy import lambdify
 
 from numerics.config import TrainConfig
-from numerics.errors import RunFolderError
 from numerics.evaluate import number
 from numerics.figures import png
-from numerics.folder import RunFolder
+from numerics.folder import Folder
 from numerics.survey import survey
 from theory import Gaussian, Linear, Setting, notation, stationary_points
 from theory.names import rational
@@ -64,14 +63,13 @@ def phase(families: Sequence[Any]) -> str:
 
 
 def measure(config: TrainConfig, *, starts: int, scale: float, cells: Path) -> Cell:
-    """One cell, from its file in `cells` if it has been measured."""
+    """One cell, from its file in `cells` if it has been measured and the file is whole."""
     plan = {"config": config.model_dump(), "starts": starts, "scale": scale}
-    name = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:20] + ".json"
-    if (cells / name).exists():
-        try:
-            return Cell(**json.loads((cells / name).read_text()))
-        except (OSError, ValueError, TypeError):
-            raise RunFolderError(f"{cells / name}: is damaged; delete it to measure the cell again.") from None
+    name = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:20] + ".cell"
+    folder = Folder(cells)
+    known = folder.read_sealed(name)
+    if known is not None:
+        return Cell(**json.loads(known))
     done = survey(config.setting, starts=starts, scale=scale, seed=config.seed, tolerance=1e-2)
     ends: dict[str, int] = {}
     for k, family in enumerate(done.atlas.families):
@@ -83,7 +81,7 @@ def measure(config: TrainConfig, *, starts: int, scale: float, cells: Path) -> C
         config.dimension, config.context, config.noise, phase(done.atlas.families), starts, done.unconverged,
         max(done.count(-1), int(contradiction)), ends,
     )  # fmt: skip
-    RunFolder(cells).write(name, json.dumps(cell._asdict()).encode())
+    folder.write_sealed(name, json.dumps(cell._asdict()).encode())
     return cell
 
 

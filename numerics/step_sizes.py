@@ -21,7 +21,7 @@ from rich.progress import track
 from numerics.config import TrainConfig
 from numerics.errors import NumericsError
 from numerics.figures import THEORY, TRAINED, png
-from numerics.folder import CONFIG, RunFolder
+from numerics.folder import CONFIG, Folder, RunFolder
 from numerics.objective import ExactObjective, learned_step
 from numerics.run import Trainer
 from numerics.train import OneLineErrors
@@ -149,9 +149,9 @@ def main(out: Path, seeds: int, **fixed: object) -> None:
         return TrainConfig.build(**values)
 
     try:
+        folder = Folder(out)
         points = sweep(build, seeds, out / "cells", console)
         title = f"Step size against theory: response {fixed['response']}, covariates {fixed['covariates']}"
-        folder = RunFolder(out)
         folder.write("step_sizes.png", draw(points, _curve(build), title))
         folder.write("step_sizes.csv", table(points))
     except (NumericsError, TheoryError) as error:

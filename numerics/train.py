@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -50,11 +51,19 @@ class OneLineErrors(click.Command):
             sys.exit(2)
         except click.Abort:
             sys.exit(130)
+        except OSError as error:  # of stdout, such as a log on a full disk: those of the folder are RunFolderErrors
+            sys.stdout = open(os.devnull, "w")  # else it is flushed, and fails, once more  # noqa: SIM115
+            click.echo(f"error: stdout: cannot be written ({error.strerror}); what was reached is in the folder of the run.", err=True)
+            sys.exit(2)
 
 
 @click.command(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--out", type=click.Path(path_type=Path), help="folder of the run [default: a new one in runs/]")
-@click.option("--resume", is_flag=True, help="continue the run in --out after a kill, to the same result")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="continue the run in --out after a kill, to the same result; with options of a run, start it where there is none yet",
+)
 def main(out: Path | None, resume: bool, **values: Any) -> None:
     """Trains one layer of linear self-attention on freshly drawn prompts and holds it against the theory.
 
@@ -98,7 +107,7 @@ def _opened(
         if resume:
             if out is None:
                 raise ConfigError("--resume: name the run to continue with --out DIR.")
-            folder, opened = RunFolder.open(out, given)
+            folder, opened = RunFolder.open(out, given, values)
         else:
             opened = TrainConfig.build(**values)
             folder = RunFolder.create(out or _new_folder(opened), opened)

@@ -1,11 +1,13 @@
 """Bad arguments: exit code 2, one line on stderr that names the argument, no traceback, and nothing written or changed."""
 
+import io
 import json
 
 import pytest
 import torch
 from click.testing import CliRunner
 
+from numerics.folder import RunFolder
 from numerics.train import main
 
 TINY = ["--dimension", "2", "--context", "2", "--steps", "2", "--batch", "8", "--checkpoint-every", "1"]
@@ -123,11 +125,8 @@ DAMAGE = {
     "config of another kind": ("config.json", lambda content: other(content, dimension="two")),
     "config with more": ("config.json", lambda content: other(content, unheard=1)),
     "config of no setting": ("config.json", lambda content: other(content, noise="-1")),
-    "checkpoint empty": ("checkpoint.pt", lambda content: b""),
-    "checkpoint cut": ("checkpoint.pt", lambda content: content[: len(content) // 2]),
-    "checkpoint one byte short": ("checkpoint.pt", lambda content: content[:-1]),
-    "checkpoint of text": ("checkpoint.pt", lambda content: b"not a checkpoint"),
-    "checkpoint overwritten": ("checkpoint.pt", lambda content: content[:100] + b"\0" * 400 + content[500:]),
+    "config of another seed": ("config.json", lambda content: other(content, seed=1)),
+    "config of another model": ("config.json", lambda content: other(content, dimension=3)),
 }
 
 
@@ -141,10 +140,14 @@ def test_resume_of_a_damaged_run(holding, kind):
     assert contents(holding) == before
 
 
-def test_resume_with_the_checkpoint_of_another_model(holding):
-    path = holding / "config.json"
-    path.write_bytes(other(path.read_bytes(), dimension=3))
-    refused(["--resume", "--out", str(holding)], "checkpoint.pt")
+def test_resume_from_a_whole_file_that_is_no_checkpoint(holding):
+    folder, content = RunFolder(holding), io.BytesIO()
+    torch.save({"step": 1}, content)
+    for whole in (b"other", content.getvalue()):
+        folder.write_sealed("checkpoint.pt", whole)
+        before = contents(holding)
+        refused(["--resume", "--out", str(holding)], "checkpoint.pt: is of another version")
+        assert contents(holding) == before
 
 
 def test_a_learning_rate_beyond_float32(tmp_path):
