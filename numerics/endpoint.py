@@ -34,6 +34,9 @@ from theory import Linear, Setting, TheoryError
 HESSIAN_ENTRIES = 1 << 22
 """Of the Hessians of rows polished together: 32 MiB"""
 LBFGS_STEPS = 500
+MINIMAL = 1e-11
+"""The excess, in units of the minimum and of what the best layer gains, at which weights are at the global minimum, whatever rounding leaves
+of their gradient"""
 
 
 def is_gaussian_linear(setting: Setting) -> bool:
@@ -158,7 +161,7 @@ def locate_many(objectives: ManyObjectives, v: Tensor, M: Tensor) -> list[Endpoi
     for row, which in enumerate(objectives.which.tolist()):
         objective, here = objectives.distinct[which], (value[row], key_query[row])
         name, kind, complete = None, None, True
-        if left[row] <= 1e-14 * min(objective.minimum, objective.null - objective.minimum):
+        if left[row] <= MINIMAL * min(objective.minimum, objective.null - objective.minimum):
             name = kind = "global minimum"
         elif gradient[row] < 1e-6:
             if which not in atlases:

@@ -286,7 +286,7 @@ def decide(
         return "contradicts", f"the loss on fresh prompts is {abs(z):.1f} standard errors from the exact loss at the trained weights"
     if abs(loss - minimum - excess * minimum) > 1e-9 * max(loss, minimum) + rounding:
         return "contradicts", "the exact loss at the trained weights is not the minimum plus the excess"
-    if end.gradient >= 1e-6:
+    if end.name is None and end.gradient >= 1e-6:
         return "not converged", "the trained weights lead to no stationary point of the exact loss; " + advice
     if end.name is None and not end.complete:
         return "not converged", "the weights lead to a stationary point of no listed kind, and the list is not complete for this law"
