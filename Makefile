@@ -20,7 +20,7 @@ test: .venv/ready
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 bench: .venv/ready
-	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python -m benchmarks.run $(ARGS)
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear .venv

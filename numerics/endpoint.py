@@ -35,8 +35,8 @@ HESSIAN_ENTRIES = 1 << 22
 """Of the Hessians of rows polished together: 32 MiB"""
 LBFGS_STEPS = 500
 MINIMAL = 1e-11
-"""The excess, in units of the minimum and of what the best layer gains, at which weights are at the global minimum, whatever rounding leaves
-of their gradient"""
+"""The excess, in units of the minimum and of what the best layer gains, at which weights are at the global minimum, whatever rounding
+leaves of their gradient"""
 
 
 def is_gaussian_linear(setting: Setting) -> bool:
