@@ -16,7 +16,7 @@ STYLE = {
     "other": {"linestyle": "--", "marker": "^"},
 }
 LABELS = {
-    "moments": "this project: moments drawn, not tokens",
+    "integrated": "this project: moments drawn, not tokens",
     "gram": "by hand: Gram matrix, tokens as rows",
     "columns": "by hand: Gram matrix, tokens as columns",
     "scores": "by hand: scores first, tokens as columns",

@@ -64,7 +64,8 @@ def against_hand_written(d: int, n: int, *, seconds: float) -> tuple[list[Row], 
         wall, cpu = times[best].wall / times[name].wall, times[best].cpu / times[name].cpu
         return Row(f"{what}, {group}", wall, at_least=target, cpu=cpu, note=note)
 
-    rows = [row("training step", "moments", TARGETS.get((d, n))), row("  query integrated", "integrated", None)]
+    # as `python -m numerics.train` trains; beside it with every query drawn, which has the very law of a hand-written step
+    rows = [row("training step", "integrated", TARGETS.get((d, n))), row("  every query drawn", "moments", None)]
     if (d, n) in TOKEN_PATH:
         rows.append(row("token path", "tokens", TOKEN_PATH[d, n]))
         wall, cpu = (sum(getattr(times[name], clock) for name in TOKEN_FLOOR) for clock in ("wall", "cpu"))
@@ -88,12 +89,12 @@ def matrix_product() -> tuple[list[Row], list[Measured]]:
 def cost_against_context(*, seconds: float, d: int = 20) -> tuple[list[Row], list[Measured]]:
     """Step time and peak memory against n: ours interleaved over all n, each hand-written form up to where it fits."""
     measured = []
-    steps = {n: ours("moments", d, n, BATCH)[0] for n in CONTEXTS}
+    steps = {n: ours("integrated", d, n, BATCH)[0] for n in CONTEXTS}
     times = interleaved({str(n): step for n, step in steps.items()}, seconds=seconds, most=300)
     counts = {n: memory.PROCESSES if n in (CONTEXTS[0], CONTEXTS[-1]) else 1 for n in CONTEXTS}
-    peaks = {n: memory.median([memory.measured("moments", d, n) for _ in range(count)]) for n, count in counts.items()}
+    peaks = {n: memory.median([memory.measured("integrated", d, n) for _ in range(count)]) for n, count in counts.items()}
     for n in CONTEXTS:
-        measured.append(Measured(f"d={d} n={n}", "moments", "ours", *times[str(n)], peaks[n].peak, peaks[n].increase, MARK))
+        measured.append(Measured(f"d={d} n={n}", "integrated", "ours", *times[str(n)], peaks[n].peak, peaks[n].increase, MARK))
     for n in CONTEXTS:
         names = [name for name in (*by_hand.REFERENCE, *by_hand.OTHERS) if not too_large(name, d, n)]
         if names:

@@ -30,8 +30,9 @@ def has_moments(setting: Setting) -> bool:
 class MomentSampler:
     """Draws, for each step, what a layer meets of fresh prompts: of one setting, or of R settings of one dimension at once.
 
-    query   "drawn", or "integrated": the loss is its mean over the query and its noise given the context, E over x_q and ε_q of
-            (ŷ − y_q)² = |Σ^½(Mᵀ S v − w)|² + σ². By Rao and Blackwell its gradient has the same mean and no greater variance.
+    query   "drawn", or "integrated": the loss is its mean over the query and its noise given w and S v, E over x_q and ε_q of
+            (ŷ − y_q)² = |Σ^½(Mᵀ S v − w)|² + σ², and its gradient that over S too, given the same. By Rao and Blackwell both keep their
+            means and gain no variance.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class MomentSampler:
         self.noise = stacked([torch.tensor([float(setting.noise_variance)], dtype=DTYPE).sqrt() for setting in many])
         # a prompt of one example has no second direction
         self.degrees = stacked([torch.tensor([[n], [max(n - 1, 1)]]) for n in contexts])
+        self.left = stacked([torch.tensor([[n - 1]]) for n in contexts])
         self.present = stacked([torch.tensor([[1], [min(n - 1, 1)]]) for n in contexts]) if 1 in contexts else None
         known = {setting: _factors(setting) for setting in dict.fromkeys(many)}
         factors = [known[setting] for setting in many]
@@ -71,14 +73,15 @@ class MomentSampler:
             padded[..., -1, -1] = 1
             v, M = (padded.mT @ v[..., None])[..., 0], padded.mT @ M @ self.root
         d, p = self.dimension, self.dimension + 1
-        drawn = self.source.normal(*rows, 2 * p + (d if self.integrated else 2 * d + 1), batch)
-        squares = self.source.chi_square(self.degrees, *rows, 2, batch)
+        k = 1 if self.integrated else 2
+        drawn = self.source.normal(*rows, k * p + d + (0 if self.integrated else d + 1), batch)
+        squares = self.source.chi_square(self.degrees[..., :k, :], *rows, k, batch)
         if self.present is not None:
-            squares *= self.present
-        products = TwoProducts(drawn[..., : 2 * p, :].unflatten(-2, (2, p)), squares)
-        task = self._tasks(drawn[..., 2 * p : 2 * p + d, :])
+            squares *= self.present[..., :k, :]
+        products = TwoProducts(drawn[..., : k * p, :].unflatten(-2, (k, p)), squares)
+        task = self._tasks(drawn[..., k * p : k * p + d, :])
         query = None if self.integrated else (drawn[..., -d - 1 : -1, :], drawn[..., -1, :])
-        loss: Tensor = _MeanSquare.apply(v, M, products, task, self.noise, query)
+        loss: Tensor = _MeanSquare.apply(v, M, products, task, self.noise, query, self.left)
         return loss
 
     def _tasks(self, white: Tensor) -> Tensor:
@@ -111,11 +114,11 @@ class _MeanSquare(torch.autograd.Function):
     """The mean loss on whitened prompts, and its gradient, taken in the same pass: it needs the second product of G.
 
     v (..., p) and M (..., p, d); task (..., d, B) and noise (..., 1): T = [[I, 0], [taskᵀ, noise]] leads from white u_i to z_i; query None,
-    or covariates (..., d, B) and label noise (..., B).
+    or covariates (..., d, B) and label noise (..., B); left (..., 1, 1), n − 1.
     """
 
     @staticmethod
-    def forward(ctx: Any, v: Tensor, M: Tensor, products: TwoProducts, task: Tensor, noise: Tensor, query: Any) -> Tensor:
+    def forward(ctx: Any, v: Tensor, M: Tensor, products: TwoProducts, task: Tensor, noise: Tensor, query: Any, left: Tensor) -> Tensor:
         d, batch = task.shape[-2:]
         a = task.new_empty(*task.shape[:-2], d + 1, batch)  # Tᵀv
         torch.addcmul(v[..., :d, None], task, v[..., d:, None], out=a[..., :d, :])
@@ -134,7 +137,8 @@ class _MeanSquare(torch.autograd.Function):
             residual = covariate * residual[..., None, :]
         keys[..., :d, :].addcmul_(task, keys[..., d:, :])
         keys[..., d, :] *= noise
-        slope_v = _labelled(products.second(keys), task, noise).sum(-1)
+        moments_keys = products.mean_second(keys, left) if query is None else products.second(keys)  # in S M z_q
+        slope_v = _labelled(moments_keys, task, noise).sum(-1)
         slope_M = moments_v @ residual.mT
         ctx.save_for_backward(slope_v.mul_(2 / batch), slope_M.mul_(2 / batch))
         return loss
@@ -142,7 +146,7 @@ class _MeanSquare(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         slope_v, slope_M = ctx.saved_tensors
-        return slope_v * slope[..., None], slope_M * slope[..., None, None], None, None, None, None
+        return slope_v * slope[..., None], slope_M * slope[..., None, None], None, None, None, None, None
 
 
 def _labelled(white: Tensor, task: Tensor, noise: Tensor) -> Tensor:

@@ -28,13 +28,13 @@ class TwoProducts:
     G there is N Nᵀ + G', G' a Wishart matrix of n − 1 degrees of freedom and independent of both. Hence G a = |a| χ (χ â + N), and G'
     meets the part of b orthogonal to a in the same way. A product costs one χ² and p normals.
 
-    normals  (..., 2, p, B), which is overwritten
-    squares  (..., 2, B), χ² with n and with n − 1 degrees of freedom, the latter 0 where n = 1
+    normals  (..., k, p, B), which is overwritten: k = 2, or 1 where of the second product only the mean is asked for
+    squares  (..., k, B), χ² with n and with n − 1 degrees of freedom, the latter 0 where n = 1
     """
 
     def __init__(self, normals: Tensor, squares: Tensor) -> None:
-        self.across, self.later = normals.unbind(-3)
-        self.chi, self.chi_later = squares.sqrt()[..., None, :].unbind(-3)
+        self.across, *self.later = normals.unbind(-3)
+        self.chi, *self.chi_later = squares.sqrt()[..., None, :].unbind(-3)
 
     def first(self, a: Tensor) -> Tensor:
         """G a; a is overwritten."""
@@ -44,11 +44,25 @@ class TwoProducts:
 
     def second(self, b: Tensor) -> Tensor:
         """G b, once `first` has been called; b is overwritten."""
-        share = _inner(self.across, b).add_(_project_out(b, self.along) * self.chi)  # (χ, N)·b
+        (across,), (chi,) = self.later, self.chi_later
+        share = self._shared(b)
         other, length = _normalised(b)
-        _project_out(self.later, self.along)
-        _project_out(self.later, other)
-        rest = torch.addcmul(self.later, other, self.chi_later).mul_(length.mul_(self.chi_later))  # G' b
+        _project_out(across, self.along)
+        _project_out(across, other)
+        rest = torch.addcmul(across, other, chi).mul_(length.mul_(chi))  # G' b
+        return self._joined(rest, share)
+
+    def mean_second(self, b: Tensor, degrees: Tensor) -> Tensor:
+        """E(G b | G a) for n − 1 = `degrees` (..., 1, 1), once `first` has been called: E G' = (n − 1) I; b is overwritten."""
+        share = self._shared(b)
+        return self._joined(b.mul_(degrees), share)
+
+    def _shared(self, b: Tensor) -> Tensor:
+        """(χâ + N)·b; leaves of b the part across a."""
+        return _inner(self.across, b).add_(_project_out(b, self.along) * self.chi)
+
+    def _joined(self, rest: Tensor, share: Tensor) -> Tensor:
+        """(χâ + N) share + rest"""
         return rest.addcmul_(self.across, share).addcmul_(self.along, share.mul_(self.chi))
 
 

@@ -115,9 +115,9 @@ def test_two_products_have_the_exact_moments(p, n):
 
 
 MUTANTS = {
-    "the part across a is not taken out of a": lambda self: setattr(self, "across", self.across + 0.3 * self.later),
-    "one random number for both χ²": lambda self: setattr(self, "chi_later", self.chi),
-    "one set of normals for both products": lambda self: setattr(self, "later", self.across.clone()),
+    "the part across a is not taken out of a": lambda self: setattr(self, "across", self.across + 0.3 * self.later[0]),
+    "one random number for both χ²": lambda self: setattr(self, "chi_later", [self.chi]),
+    "one set of normals for both products": lambda self: setattr(self, "later", [self.across.clone()]),
     "χ² in the place of χ": lambda self: setattr(self, "chi", self.chi.square()),
 }
 
@@ -183,8 +183,9 @@ class Kept(wishart.TwoProducts):
 @queries
 @pytest.mark.parametrize("name", ["isotropic", "general", "whitened", "two examples", "one dimension"])
 def test_loss_and_gradient_are_those_of_the_moment_matrix(monkeypatch, query, name):
-    """The matrix that was met, Y (EᵀY)⁻¹ Yᵀ on the span E of both vectors with Y = GE, is written down, tokens' formula is applied to
-    T G Tᵀ, and autograd differentiates it."""
+    """The matrix that was met is written down, tokens' formula is applied to T G Tᵀ, and autograd differentiates it. It is Y (EᵀY)⁻¹ Yᵀ on
+    the span E of both vectors, Y = GE; where all that the first product leaves open is integrated, its mean given g = Ga, which is
+    g gᵀ/(aᵀg) + (n − 1)(I − a aᵀ/aᵀa)."""
     setting = SETTINGS[name]
     monkeypatch.setattr(moments, "TwoProducts", Kept)
     noise = float(setting.noise_variance) ** 0.5
@@ -208,8 +209,10 @@ def test_loss_and_gradient_are_those_of_the_moment_matrix(monkeypatch, query, na
     loss = sampler.loss(v, M, batch)
     slopes = torch.autograd.grad(loss, (v, M))
 
-    E, Y = (torch.stack(part, dim=-1).permute(1, 0, 2) for part in zip(*Kept.last.pairs, strict=True))  # (batch, p, 2)
+    E, Y = (torch.stack(part, dim=-1).permute(1, 0, 2) for part in zip(*Kept.last.pairs, strict=True))  # (batch, p, 2 or 1)
     G = Y @ torch.linalg.pinv(E.mT @ Y, rtol=1e-9, hermitian=True) @ Y.mT
+    if query == "integrated":
+        G = G + (int(setting.context_length) - 1) * (torch.eye(d + 1, dtype=EXACT) - E @ E.mT / (E.mT @ E))
     assert (G @ E - Y).norm() < 1e-6 * Y.norm()
     root = torch.eye(d, dtype=EXACT) if sampler.root is None else sampler.root
     T = torch.zeros(batch, d + 1, d + 1, dtype=EXACT)
@@ -344,7 +347,7 @@ def numbers_drawn(monkeypatch, n, query):
 def test_random_numbers_a_prompt_do_not_grow_with_n(monkeypatch, query):
     d = 5
     for n in (1, 20, 65_536):
-        assert numbers_drawn(monkeypatch, n, query) == 10 * (2 * (d + 1) + 2 + (d if query == "integrated" else 2 * d + 1))
+        assert numbers_drawn(monkeypatch, n, query) == 10 * (2 * d + 2 if query == "integrated" else 4 * d + 5)
 
 
 @queries
