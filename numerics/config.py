@@ -49,7 +49,8 @@ class TrainConfig(BaseModel):
         "linear responses); auto: moments where their law is known",
     )
     query: Literal["auto", "drawn", "integrated"] = Field(
-        "auto", description="draw the query and its noise, or integrate the loss over both; auto: integrated with the moments sampler"
+        "auto",
+        description="draw the query and its noise, or integrate over them, and over what the gradient alone meets; auto: integrated with moments",
     )
     initialisation: Literal["matched", "gaussian"] = Field(
         "matched",
