@@ -50,7 +50,8 @@ class TrainConfig(BaseModel):
     )
     query: Literal["auto", "drawn", "integrated"] = Field(
         "auto",
-        description="draw the query and its noise, or integrate over them, and over what the gradient alone meets; auto: integrated with moments",
+        description="draw the query and its noise, or integrate over them and over what only the gradient meets; auto: integrated where "
+        "prompts are drawn by moments",
     )
     initialisation: Literal["matched", "gaussian"] = Field(
         "matched",
