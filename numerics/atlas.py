@@ -123,7 +123,8 @@ class Atlas:
         scale = torch.where(norm > 0, norm / usual, 1.0)[:, None]
         v, M = natural[:, :p] * scale, (natural[:, p:] / scale).unflatten(-1, (p, d))
         trace = M[:, :d].diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True) / d**0.5
-        return torch.cat([v, M[:, d], trace], dim=-1).norm(dim=-1) / (2**0.5 * usual)
+        apart = torch.cat([v, M[:, d], trace], dim=-1).norm(dim=-1)
+        return torch.minimum(apart, natural.norm(dim=-1)) / (2**0.5 * usual)  # v = 0, M = 0 belongs to it too
 
 
 def _share(ratio: float) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import torch
+from dask.system import CPU_COUNT
 from distributed import Client, KilledWorker, LocalCluster, as_completed
 
 from numerics.errors import ConfigError, TrainingError
@@ -38,7 +39,10 @@ def computed(tasks: Sequence[Task], *, workers: int | None, scheduler: str | Non
     if workers == 0 and scheduler is None:
         yield from ((task, compute(task)) for task in tasks)
         return
-    with _client(min(workers or os.cpu_count() or 1, len(tasks)), scheduler) as client:
+    # one process for each CPU that this one may use, or for the GPU
+    usual = 1 if tasks[0].device != "cpu" and torch.cuda.is_available() else CPU_COUNT
+    where = "--workers" if scheduler is None else f"--scheduler {scheduler}"
+    with _client(min(workers or usual, len(tasks)), scheduler) as client:
         run, version = _by_value(), source_version()
         waiting = {client.submit(run, tuple(task), version, pure=False, key=f"sweep-{task.stream:014x}"): task for task in tasks}
         deadly = []
@@ -49,10 +53,10 @@ def computed(tasks: Sequence[Task], *, workers: int | None, scheduler: str | Non
             except KilledWorker:
                 deadly.append(task)
             except (CancelledError, OSError):
-                raise TrainingError(f"--scheduler {scheduler}: the connection is lost; continue with --resume.") from None
+                raise TrainingError(f"{where}: the connection is lost; continue with --resume.") from None
             else:
                 if isinstance(rows, str):
-                    raise ConfigError(f"--scheduler {scheduler}: a worker {rows}")
+                    raise ConfigError(f"{where}: a worker {rows}")
                 yield task, rows
     if deadly:
         named = "; ".join(map(_named, deadly[:3])) + (f"; and {len(deadly) - 3} tasks more" if len(deadly) > 3 else "")
@@ -89,16 +93,15 @@ def _by_value() -> Callable[[tuple[Any, ...], str], Rows | str]:
     an exception waits for ever."""
 
     def run(plain: tuple[Any, ...], version: str) -> Rows | str:
-        import traceback
-
         try:
             from numerics.cluster import compute_as
 
             return compute_as(plain, version)
         except ImportError as error:
             return f"cannot import this package ({error}); install the version of the client there."
-        except Exception:
-            return f"failed: {traceback.format_exc()}"
+        except Exception as error:
+            logging.getLogger("distributed.worker").exception("a task of a sweep failed")
+            return f"failed with {type(error).__name__}: {error}"
 
     return run
 

@@ -142,7 +142,8 @@ def _judged(models: Sequence[Model], objectives: ManyObjectives, v: Tensor, M: T
             "step_relative_error": float(error[k]),
         }
         if end is None:
-            verdict, reason = "not converged", f"training diverged; lower --learning-rate (now {config.peak_learning_rate:.3g})"
+            mend = "--initial-scale" if config.exact else f"--learning-rate (now {config.peak_learning_rate:.3g})"
+            verdict, reason = "not converged", f"training diverged; lower {mend}"
         else:
             verdict, reason = decide(
                 config, objective, end, loss=float(loss[k]), excess=float(excess[k]), error=float(error[k]), steps=taken

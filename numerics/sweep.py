@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import torch
 from click.core import ParameterSource
 from rich import box
 from rich.console import Console
@@ -46,7 +47,9 @@ def _options(command: click.Command) -> click.Command:
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="the first seed")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="where a worker trains")
 @click.option("--rows", type=click.IntRange(min=1), help="models in a task at most [default: 16384 prompts a step]; more suit a GPU")
-@click.option("--workers", type=click.IntRange(min=0), help="processes, a thread each; 0: this one [default: as many as CPUs]")
+@click.option(
+    "--workers", type=click.IntRange(min=0), help="processes, a thread each; 0: this one [default: as many as CPUs, 1 with a GPU]"
+)
 @click.option("--scheduler", help="address of a running Dask scheduler, whose workers compute instead, e.g. tcp://10.0.0.1:8786")
 @click.option("--out", type=click.Path(path_type=Path), help="folder of the sweep [default: a new one in runs/]")
 @click.option("--resume", is_flag=True, help="continue the sweep in --out after a kill; what is finished is not computed again")
@@ -64,6 +67,8 @@ def main(workers: int | None, scheduler: str | None, out: Path | None, resume: b
     try:
         if workers is not None and scheduler is not None:
             raise ConfigError("--workers: an existing cluster has its own; leave it out, or --scheduler.")
+        if scheduler is None and values["device"] == "cuda" and not torch.cuda.is_available():
+            raise ConfigError("--device cuda: torch sees no CUDA device here; use --device auto or cpu.")
         folder, grid = _opened(out, resume, values)
         try:
             _compute(console, folder, grid, finished, workers=workers, scheduler=scheduler)

@@ -74,7 +74,8 @@ def _inner(a: Tensor, b: Tensor) -> Tensor:
 def _normalised(a: Tensor) -> tuple[Tensor, Tensor]:
     """a/|a| in place of a, and |a| (..., 1, B); 0 where a = 0"""
     length = _inner(a, a).sqrt_()
-    return a.div_(length.clamp(min=torch.finfo(a.dtype).tiny)), length
+    least = torch.finfo(a.dtype).tiny ** 0.5  # below it squares underflow, and a counts as 0
+    return a.div_(length.where(length > least, torch.inf)), length
 
 
 def _project_out(a: Tensor, unit: Tensor) -> Tensor:

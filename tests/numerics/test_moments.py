@@ -161,6 +161,17 @@ def test_both_products_are_of_one_symmetric_matrix(p, n, dtype):
         assert torch.isfinite(Gb).all()
 
 
+@pytest.mark.parametrize("dtype", [EXACT, torch.float32])
+def test_vectors_whose_squares_underflow_count_as_zero(dtype):
+    """G b is then that of a = 0, with E|G b|² = n(n + p + 1)|b|², and nothing is infinite."""
+    draws, p, n = source(6, dtype), 4, 9
+    a, b = draws.normal(2, p, 20_000)
+    products = two_products(draws, p, n, 20_000)
+    assert (products.first(a * torch.finfo(dtype).tiny ** 0.6) == 0).all()
+    ratio = products.second(b.clone()).square().sum(0) / (n * (n + p + 1) * b.square().sum(0))
+    assert abs(float(ratio.mean()) - 1) < 6.5 * float(ratio.std()) / 20_000**0.5
+
+
 class Kept(wishart.TwoProducts):
     """Remembers what was multiplied, so that the matrix can be written down."""
 

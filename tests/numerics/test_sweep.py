@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import CliRunner
-from common.faults import cut, flipped
+from common.faults import cut, file_size_limit, flipped
 
 import numerics.cluster as cluster
 import numerics.many as many
@@ -272,6 +272,45 @@ def test_another_sweep_into_the_same_folder(undisturbed, flags, words):
     before = {path: path.read_bytes() for path in undisturbed.rglob("*") if path.is_file()}
     refused([*flags, "--out", undisturbed], *words)
     assert {path: path.read_bytes() for path in undisturbed.rglob("*") if path.is_file()} == before
+
+
+def test_two_sweeps_in_one_folder_at_once(tmp_path):
+    out = tmp_path / "sweep"
+    hold = f"from pathlib import Path; from numerics.folder import Folder; kept = Folder(Path({str(out)!r})); print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        refused([*SMALL, "--workers", 0, "--out", out], str(out), "another process")
+        other.communicate(b"\n")
+    assert swept(*SMALL, "--workers", 0, "--out", out).exit_code == 3
+
+
+@pytest.mark.parametrize("name", ["parts", "table"])
+def test_no_room(tmp_path, undisturbed, monkeypatch, name):
+    """The kernel refuses the first part, or the table: one line, nothing finished is lost, and with room the sweep goes on."""
+    out, save = tmp_path / "sweep", {"parts": "save", "table": "save_table"}[name]
+    whole = getattr(SweepFolder, save)
+
+    def without_room(*arguments):
+        with file_size_limit(16):
+            return whole(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SweepFolder, save, without_room)
+        refused([*SMALL, "--workers", 0, "--out", out], "cannot be written", "--resume")
+    assert not list(out.rglob("*.part"))
+    assert not (out / TABLE).exists()
+    assert len(list((out / PARTS).glob("*.json"))) == {"parts": 0, "table": 6}[name]
+    assert swept("--resume", "--workers", 0, "--out", out).exit_code == 3
+    assert table(out) == table(undisturbed)
+
+
+def test_near_zero_is_the_zero_predictor(tmp_path):
+    """v and M so small that all is flat there: a member of the family, whatever M is relative to v."""
+    ended = swept(
+        "--dimension", 3, "--context", 10, "--objective", "exact", "--initial-scale", 1e-12, "--workers", 0, "--out", tmp_path / "s"
+    )
+    assert ended.exit_code == 0
+    assert {row["stationary_point"] for row in table(tmp_path / "s")} == {"zero predictor"}
 
 
 def test_nothing_to_resume(tmp_path):
