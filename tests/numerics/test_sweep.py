@@ -478,6 +478,7 @@ cluster.compute = deadly
 """
 
 
+@pytest.mark.slow
 def test_a_task_that_kills_its_worker_on_a_cluster(tmp_path, undisturbed, scheduler):
     """It is named by its rows, all others are computed, and without it the sweep can be resumed."""
     out, preload = tmp_path / "sweep", tmp_path / "deadly.py"
