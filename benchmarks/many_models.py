@@ -10,10 +10,11 @@ from torch import Generator
 
 from benchmarks.clock import interleaved
 from benchmarks.report import Measured, Row
-from benchmarks.training import BETAS, CPU, initial, ours, weights
+from benchmarks.training import CPU, initial, ours, weights
 from numerics.config import TrainConfig
 from numerics.models import SeparateAttention
 from numerics.moments import MomentSampler
+from numerics.run import BETAS
 
 D, N, MODELS, AT_LEAST = 5, 20, 1000, 20.0
 BATCHES = (16, 64, 256)

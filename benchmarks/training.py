@@ -11,13 +11,13 @@ from benchmarks import by_hand
 from numerics.config import TrainConfig
 from numerics.models import SeparateAttention, initial_model
 from numerics.moments import MomentSampler
+from numerics.run import BETAS
 from numerics.samplers import CHUNK, PromptSampler
 
 CPU = torch.device("cpu")
 NOISE = 0.5  # σ² = 1/4
-BETAS = (0.9, 0.99)
 OURS = ("moments", "integrated", "tokens")
-"""The query drawn with the prompt; integrated over, with its noise; and prompts drawn token by token, in chunks that fit the cache."""
+"""The query drawn with the prompt; integrated over, with all that is linear; prompts drawn token by token, in chunks that fit the cache."""
 
 TOKEN_FLOOR = ("normals of the tokens", "Gram products, in cache")
 

@@ -94,8 +94,7 @@ class TrainConfig(BaseModel):
             raise ConfigError("--query integrated: needs --sampler moments, with Gaussian covariates and linear responses.")
         if config.batch % config.shards:
             raise ConfigError(f"--batch {config.batch}: cannot be drawn in {config.shards} equal shards; give a multiple of --shards.")
-        if config.device == "cuda" and not torch.cuda.is_available():
-            raise ConfigError("--device cuda: torch sees no CUDA device here; use --device auto or cpu.")
+        refuse_missing_device(config.device)
         return config
 
     @cached_property
@@ -167,3 +166,9 @@ class TrainConfig(BaseModel):
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device(self.device)
+
+
+def refuse_missing_device(device: str) -> None:
+    """Raises ConfigError for a GPU that this machine has not."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: torch sees no CUDA device here; use --device auto or cpu.")

@@ -2,7 +2,7 @@
 
 With Gaussian covariates and linear responses the tokens of a prompt are z_i = T u_i, u_i white, T = [[F, 0], [wᵀF, σ]], Σ = F Fᵀ, so
 that Σ_i z_i z_iᵀ = T G Tᵀ with a Wishart matrix G independent of w and of the query. A layer and the gradient of its loss meet that matrix
-in two vectors, v and M z_q: what is drawn here has the joint law of the loss and of its gradient on tokens.
+in two vectors, v and M z_q: what is drawn here has the joint law of the loss and of its gradient on tokens, or is its conditional mean.
 """
 
 from __future__ import annotations
@@ -50,10 +50,11 @@ class MomentSampler:
 
         contexts = [int(setting.context_length) for setting in many]
         self.noise = stacked([torch.tensor([float(setting.noise_variance)], dtype=DTYPE).sqrt() for setting in many])
+        n = stacked([torch.tensor([[n]]) for n in contexts])
+        self.left = n - 1
+        self.degrees = torch.cat([n, self.left.clamp(min=1)], dim=-2)
         # a prompt of one example has no second direction
-        self.degrees = stacked([torch.tensor([[n], [max(n - 1, 1)]]) for n in contexts])
-        self.left = stacked([torch.tensor([[n - 1]]) for n in contexts])
-        self.present = stacked([torch.tensor([[1], [min(n - 1, 1)]]) for n in contexts]) if 1 in contexts else None
+        self.present = torch.cat([torch.ones_like(n), self.left.clamp(max=1)], dim=-2) if 1 in contexts else None
         known = {setting: _factors(setting) for setting in dict.fromkeys(many)}
         factors = [known[setting] for setting in many]
         unit = torch.eye(self.dimension, dtype=DTYPE)

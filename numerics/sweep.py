@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import torch
 from click.core import ParameterSource
 from rich import box
 from rich.console import Console
@@ -19,7 +18,7 @@ from rich.table import Table
 
 from numerics import sweep_figures
 from numerics.cluster import Rows, computed
-from numerics.config import TrainConfig
+from numerics.config import TrainConfig, refuse_missing_device
 from numerics.errors import ConfigError, NumericsError
 from numerics.grid import DEFAULTS, VARIED, Grid
 from numerics.run import EXIT_CODES
@@ -67,8 +66,8 @@ def main(workers: int | None, scheduler: str | None, out: Path | None, resume: b
     try:
         if workers is not None and scheduler is not None:
             raise ConfigError("--workers: an existing cluster has its own; leave it out, or --scheduler.")
-        if scheduler is None and values["device"] == "cuda" and not torch.cuda.is_available():
-            raise ConfigError("--device cuda: torch sees no CUDA device here; use --device auto or cpu.")
+        if scheduler is None:
+            refuse_missing_device(values["device"])
         folder, grid = _opened(out, resume, values)
         try:
             _compute(console, folder, grid, finished, workers=workers, scheduler=scheduler)
