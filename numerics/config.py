@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,8 +20,8 @@ HEAVY, OBSCURE = 50, 5
 prompts is not the default: a few million are then too few."""
 
 
-class TrainConfig(BaseModel):
-    """Everything a run depends on. Numbers of the setting are exact: "1/4" and "0.25" are the same rational."""
+class RunConfig(BaseModel):
+    """A setting, and how a model is trained on its prompts. Numbers of the setting are exact: "1/4" and "0.25" are the same rational."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,6 +37,72 @@ class TrainConfig(BaseModel):
         "isotropic",
         description="law of f: W of a linear f as isotropic, inverse (Σ⁻¹), a diagonal or rows, or NAME[:key=value…] "
         f"with NAME one of {', '.join(sorted(response_entries()))}",
+    )
+    steps: int = Field(4000, ge=1, description="optimiser steps at most")
+    batch: int = Field(2048, ge=1, description="prompts a step")
+    shards: int = Field(1, ge=1, description="independent streams in which a batch is drawn; processes under torchrun divide them")
+    learning_rate: float | None = Field(None, gt=0, le=1e30, allow_inf_nan=False, description="peak of the schedule")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of weights and prompts")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
+    threads: int = Field(1, ge=1, description="CPU threads; more pay off for long contexts only, and stall on a busy machine")
+    checkpoint_every: int = Field(250, ge=1, description="steps between checkpoints")
+
+    @classmethod
+    def build(cls, **values: object) -> Self:
+        """Validated, or a ConfigError of one line naming the argument."""
+        try:
+            config = cls(**values)  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"])).replace("_", "-")
+            raise ConfigError(f"--{name}: {first['msg'].lower()}, got {first['input']!r}.") from None
+        _ = config.setting  # refuse what describes no setting
+        config.refuse_contradictions()
+        if config.batch % config.shards:
+            raise ConfigError(f"--batch {config.batch}: cannot be drawn in {config.shards} equal shards; give a multiple of --shards.")
+        refuse_missing_device(config.device)
+        return config
+
+    def refuse_contradictions(self) -> None:
+        """Raises ConfigError for options that do not go together."""
+
+    @cached_property
+    def setting(self) -> Setting:
+        """The setting in theory's terms, exact."""
+        option = "--covariates"
+        try:
+            law = covariate_law(self.covariates, self.dimension)
+            option = "--response"
+            family = response_family(self.response, law)
+            option = "--noise"
+            noise = rational("σ²", self.noise)
+            setting = Setting(covariates=law, response=family, noise_variance=noise, context_length=self.context)
+            option = f"--response {self.response} with --covariates {self.covariates}"
+            signal = setting.response_moments.second
+        except TheoryError as error:
+            raise ConfigError(f"{option}: {error}") from None
+        if signal == 0:
+            raise ConfigError("--response: W = 0 leaves no task to learn; give at least one positive variance.")
+        return setting
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The learning rate at the top of the schedule."""
+        raise TypeError(f"{type(self).__name__} defines no peak_learning_rate")
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device to train on."""
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(self.device)
+
+
+class TrainConfig(RunConfig):
+    """Everything on which a run of one layer of linear self-attention depends."""
+
+    learning_rate: float | None = Field(
+        None, gt=0, le=1e30, allow_inf_nan=False, description="peak of the cosine schedule (default 0.03/√n)"
     )
     parametrisation: Literal["separate", "merged"] = Field("separate", description="weights W_Q, W_K, W_V, h, or (v, M)")
     objective: Literal["auto", "sampled", "exact"] = Field(
@@ -58,15 +124,6 @@ class TrainConfig(BaseModel):
         description="matched: v_x = m_yx = 0, from where the global minimum is reached; gaussian: all random, and may end elsewhere",
     )
     initial_scale: float = Field(1.0, gt=0, allow_inf_nan=False, description="size of the initial weights")
-    steps: int = Field(4000, ge=1, description="optimiser steps at most")
-    batch: int = Field(2048, ge=1, description="prompts a step")
-    shards: int = Field(1, ge=1, description="independent streams in which a batch is drawn; processes under torchrun divide them")
-    learning_rate: float | None = Field(
-        None, gt=0, le=1e30, allow_inf_nan=False, description="peak of the cosine schedule (default 0.03/√n)"
-    )
-    seed: int = Field(0, ge=0, lt=2**63, description="seed of weights and prompts")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
-    threads: int = Field(1, ge=1, description="CPU threads; more pay off for long contexts only, and stall on a busy machine")
     tolerance: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="relative excess loss that counts as converged (default 1e-3 sampled, 1e-10 exact)"
     )
@@ -76,45 +133,12 @@ class TrainConfig(BaseModel):
         allow_inf_nan=False,
         description="relative error of the step B that counts as converged (default 1e-4 exact, 0.02 sampled or more if B explains little)",
     )
-    checkpoint_every: int = Field(250, ge=1, description="steps between checkpoints")
 
-    @classmethod
-    def build(cls, **values: object) -> TrainConfig:
-        """Validated, or a ConfigError of one line naming the argument."""
-        try:
-            config = cls(**values)  # type: ignore[arg-type]
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(map(str, first["loc"])).replace("_", "-")
-            raise ConfigError(f"--{name}: {first['msg'].lower()}, got {first['input']!r}.") from None
-        _ = config.setting  # refuse what describes no setting
-        if config.sampler == "moments" and not has_moments(config.setting):
+    def refuse_contradictions(self) -> None:
+        if self.sampler == "moments" and not has_moments(self.setting):
             raise ConfigError("--sampler moments: needs Gaussian covariates and linear responses; use --sampler tokens.")
-        if config.query == "integrated" and not config.by_moments:
+        if self.query == "integrated" and not self.by_moments:
             raise ConfigError("--query integrated: needs --sampler moments, with Gaussian covariates and linear responses.")
-        if config.batch % config.shards:
-            raise ConfigError(f"--batch {config.batch}: cannot be drawn in {config.shards} equal shards; give a multiple of --shards.")
-        refuse_missing_device(config.device)
-        return config
-
-    @cached_property
-    def setting(self) -> Setting:
-        """The setting in theory's terms, exact."""
-        option = "--covariates"
-        try:
-            law = covariate_law(self.covariates, self.dimension)
-            option = "--response"
-            family = response_family(self.response, law)
-            option = "--noise"
-            noise = rational("σ²", self.noise)
-            setting = Setting(covariates=law, response=family, noise_variance=noise, context_length=self.context)
-            option = f"--response {self.response} with --covariates {self.covariates}"
-            signal = setting.response_moments.second
-        except TheoryError as error:
-            raise ConfigError(f"{option}: {error}") from None
-        if signal == 0:
-            raise ConfigError("--response: W = 0 leaves no task to learn; give at least one positive variance.")
-        return setting
 
     @property
     def by_moments(self) -> bool:
@@ -159,13 +183,6 @@ class TrainConfig(BaseModel):
         objective = ExactObjective(self.setting)
         explained = objective.null - objective.minimum
         return max(1.0, (objective.minimum / explained) ** 0.5) if objective.step.any() else 1.0
-
-    @property
-    def torch_device(self) -> torch.device:
-        """The device to train on."""
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.device)
 
 
 def refuse_missing_device(device: str) -> None:

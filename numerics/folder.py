@@ -23,7 +23,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from numerics.config import TrainConfig
+from numerics.config import RunConfig
+from numerics.deep_config import LAYER, build_config
 from numerics.errors import ConfigError, RunFolderError
 
 CONFIG, CHECKPOINT, METRICS, WEIGHTS, RESULT = "config.json", "checkpoint.pt", "metrics.csv", "weights.safetensors", "result.json"
@@ -97,7 +98,7 @@ class RunFolder(Folder):
     again = "continue with --resume"
 
     @classmethod
-    def create(cls, path: Path, config: TrainConfig) -> RunFolder:
+    def create(cls, path: Path, config: RunConfig) -> RunFolder:
         """A new run's folder; refuses one that holds anything."""
         refuse_used(path)  # before a lock is left in it
         folder = cls(path)
@@ -106,28 +107,29 @@ class RunFolder(Folder):
         return folder
 
     @classmethod
-    def open(cls, path: Path, given: dict[str, Any], values: Mapping[str, Any] = MappingProxyType({})) -> tuple[RunFolder, TrainConfig]:
+    def open(cls, path: Path, given: dict[str, Any], values: Mapping[str, Any] = MappingProxyType({})) -> tuple[RunFolder, RunConfig]:
         """An existing run's folder and its config, which the options given on the command line must not contradict. Where a kill came
         before there was a run, options given start it, with the other values."""
         try:
             stored = json.loads((path / CONFIG).read_text())
         except OSError as error:
             if given and isinstance(error, FileNotFoundError):
-                config = TrainConfig.build(**{**values, **given})
+                config = build_config({**values, **given})
                 return cls.create(path, config), config
             raise RunFolderError(f"--out {path}: holds no run to resume ({error.strerror}); leave out --resume to start one.") from None
         except ValueError:
             raise RunFolderError(f"{path / CONFIG}: is not JSON; the run cannot be resumed, start another in a new folder.") from None
         if not isinstance(stored, dict):
             raise RunFolderError(f"{path / CONFIG}: holds no settings; the run cannot be resumed, start another in a new folder.")
+        known = {"model": LAYER, **stored}
         for name, value in given.items():
-            if stored.get(name) != value:
+            if known.get(name) != value:
                 option = "--" + name.replace("_", "-")
                 raise ConfigError(
-                    f"{option}: the run in {path} has {stored.get(name)!r}, not {value!r}; leave the option out, or start another run."
+                    f"{option}: the run in {path} has {known.get(name)!r}, not {value!r}; leave the option out, or start another run."
                 )
         try:
-            return cls(path), TrainConfig.build(**stored)
+            return cls(path), build_config(stored)
         except ConfigError as error:
             raise RunFolderError(f"{path / CONFIG}: is damaged ({error}); start another run in a new folder.") from None
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from numerics import figures
 from numerics.config import TrainConfig
 from numerics.endpoint import Endpoint, locate
-from numerics.errors import ConfigError, RunFolderError, TrainingError
-from numerics.folder import CHECKPOINT, RunFolder
+from numerics.errors import ConfigError
+from numerics.folder import RunFolder
+from numerics.loop import Loop
 from numerics.models import LinearSelfAttention, initial_model
 from numerics.objective import LIFT, ExactObjective
 from numerics.parallel import ALONE, Processes
@@ -82,18 +80,15 @@ def train(
     return result
 
 
-class Trainer:
-    """The state of a run; its checkpoint holds all that the rest of the run depends on.
+class Trainer(Loop):
+    """A run of one layer of linear self-attention: Adam on fresh prompts, or L-BFGS on the exact loss."""
 
-    A batch is drawn in `config.shards` independent streams, which the processes divide among themselves, and each process takes the same
-    step with the sum of all gradients. So a run depends on the number of streams, and on that of processes by rounding only.
-    """
+    config: TrainConfig
 
     def __init__(self, config: TrainConfig, folder: RunFolder | None, processes: Processes = ALONE) -> None:
-        self.config, self.folder, self.processes = config, folder, processes
         self.objective = ExactObjective(config.setting)
-        self.device = config.torch_device if not config.exact else torch.device("cpu")
-        self.model: LinearSelfAttention = initial_model(
+        device = config.torch_device if not config.exact else torch.device("cpu")
+        model = initial_model(
             parametrisation=config.parametrisation,
             initialisation=config.initialisation,
             dimension=config.dimension,
@@ -101,118 +96,61 @@ class Trainer:
             scale=config.initial_scale,
             dtype=torch.float64 if config.exact else torch.float32,
             generator=Generator().manual_seed(config.seed),
-        ).to(self.device)
-        if config.shards % processes.count:
-            raise ConfigError(f"--shards {config.shards}: cannot be divided among {processes.count} processes; give a multiple of them.")
-        own = range(processes.rank, config.shards, processes.count)
-        self.generators = [Generator(device=self.device).manual_seed(_stream_seed(config.seed, shard)) for shard in own]
-        self.samplers = [training_sampler(config, config.setting, device=self.device, generator=stream) for stream in self.generators]
-        if config.exact:
-            if processes.count > 1:
-                raise ConfigError("--objective exact: trains in one process; leave out torchrun, or give --objective sampled.")
-            self.optimiser: torch.optim.Optimizer = torch.optim.LBFGS(
-                self.model.parameters(),
+        )
+        if config.exact and processes.count > 1:
+            raise ConfigError("--objective exact: trains in one process; leave out torchrun, or give --objective sampled.")
+        super().__init__(config, model, folder, processes, device=device, log_every=1 if config.exact else max(1, config.steps // 200))
+        self.model: LinearSelfAttention = model
+        self.samplers = [training_sampler(config, config.setting, device=device, generator=stream) for stream in self.generators]
+        self.restore()
+
+    def optimisers_of(self, model: nn.Module) -> list[torch.optim.Optimizer]:
+        if self.config.exact:
+            lbfgs = torch.optim.LBFGS(
+                model.parameters(),
                 max_iter=10,
                 history_size=50,
                 line_search_fn="strong_wolfe",
                 tolerance_grad=0.0,
                 tolerance_change=0.0,
             )
-        else:
-            self.optimiser = torch.optim.Adam(self.model.parameters(), lr=config.peak_learning_rate, betas=BETAS, fused=True)
-        self.step, self.seconds = 0, 0.0
-        self.rows: list[list[float]] = []
-        state = processes.from_first(folder.load_checkpoint() if folder else None)
-        if state is not None:
-            try:
-                self._restore(state)
-            except (RuntimeError, ValueError, KeyError, TypeError, IndexError):
-                where = folder.path / CHECKPOINT if folder else CHECKPOINT
-                raise RunFolderError(f"{where}: does not fit the run's config.json; one of the two was changed.") from None
+            return [lbfgs]
+        return [torch.optim.Adam(model.parameters(), lr=self.config.peak_learning_rate, betas=BETAS, fused=True)]
 
-    def _restore(self, state: dict[str, Any]) -> None:
-        self.step, self.seconds, self.rows = state["step"], state["seconds"], state["rows"]
-        self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        for generator, stream in zip(self.generators, state["generator"][self.processes.rank :: self.processes.count], strict=True):
-            generator.set_state(stream)
-
-    def _save(self) -> None:
-        drawn = self.processes.gather([generator.get_state() for generator in self.generators])
-        if self.folder is None:
-            return
-        streams = [drawn[shard % self.processes.count][shard // self.processes.count] for shard in range(self.config.shards)]
-        self.folder.save_checkpoint(
-            {
-                "step": self.step,
-                "seconds": self.seconds,
-                "rows": self.rows,
-                "model": self.model.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "generator": streams,
-            }
-        )
-
-    def _sampled_step(self) -> Tensor:
-        """One step of Adam on a fresh batch; nothing in it waits for the device."""
-        config = self.config
-        self.optimiser.zero_grad()
+    def losses(self, prompts: int) -> list[Tensor]:
         v, M = self.model.value_vector(), self.model.key_query()
-        losses = [sampler.loss(v, M, config.batch // config.shards) for sampler in self.samplers]
-        loss = torch.stack(losses).sum() / config.shards
-        loss.backward()
-        mean = loss.detach()
-        self.processes.add([mean, *(weight.grad for weight in self.model.parameters() if weight.grad is not None)])
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(config, self.step)
-        self.optimiser.step()
-        return mean
+        return [sampler.loss(v, M, prompts) for sampler in self.samplers]
+
+    def rate(self, step: int) -> float:
+        return 0.0 if self.config.exact else learning_rate(self.config, step)
+
+    def advance(self) -> Tensor:
+        return self._exact_step() if self.config.exact else super().advance()
 
     def _exact_step(self) -> Tensor:
         """Ten iterations of L-BFGS on the exact loss less its minimum: the same gradient, and line searches free of cancellation."""
+        (optimiser,) = self.optimisers
 
         def closure() -> Tensor:
-            self.optimiser.zero_grad()
+            optimiser.zero_grad()
             excess = LIFT * self.objective.excess(self.model.value_vector(), self.model.key_query())
             excess.backward()
             return excess
 
-        excess = self.optimiser.step(closure)  # type: ignore[arg-type]
+        excess = optimiser.step(closure)  # type: ignore[arg-type]
         return torch.as_tensor(excess) / LIFT + self.objective.minimum
 
-    def run(self, progress: Callable[[int, float], None]) -> None:
-        """Trains to the end, telling `progress` the step and the relative excess loss."""
-        config = self.config
-        exact = config.exact
-        advance = self._exact_step if exact else self._sampled_step
-        log_every = 1 if exact else max(1, config.steps // 200)
-        started = time.monotonic() - self.seconds
-        settled = self.step > 0 and exact and self._settled()
-        while self.step < config.steps and not settled:
-            rate = 0.0 if exact else learning_rate(config, self.step)
-            loss = advance()
-            self.step += 1
-            last = self.step == config.steps
-            if self.processes.first and (self.step % log_every == 0 or last):
-                excess = self._log(float(loss.detach()), rate)
-                progress(self.step, excess)
-                settled = exact and self._settled()
-            if self.step % config.checkpoint_every == 0 or last or settled:
-                self.seconds = time.monotonic() - started
-                self._save()
-
-    def _log(self, loss: float, rate: float) -> float:
+    def log(self, loss: float) -> float:
         v, M = self.model.value_vector().detach().cpu(), self.model.key_query().detach().cpu()
         exact, excess = float(self.objective.loss(v, M)), float(self.objective.excess(v, M)) / self.objective.minimum
-        if not (math.isfinite(loss) and math.isfinite(exact)):
-            raise TrainingError(
-                f"training: the loss is {loss} at step {self.step}; lower --learning-rate (now {self.config.peak_learning_rate:.3g})."
-            )
-        self.rows.append([self.step, loss, exact, excess, self.objective.step_error(v, M), rate])
+        self.refuse_divergence(loss, exact)
+        self.rows.append([self.step, loss, exact, excess, self.objective.step_error(v, M), self.rate(self.step - 1)])
         return excess
 
-    def _settled(self) -> bool:
+    def settled(self) -> bool:
         """Exact training: at the minimum, or nothing gained in ten times ten iterations."""
+        if not self.config.exact or not self.rows:
+            return False
         excesses, error = [row[3] for row in self.rows], self.rows[-1][4]
         minimal = excesses[-1] < 1e-12 and error < self.config.step_target / 10
         return minimal or (len(excesses) > 10 and excesses[-1] >= excesses[-11] * (1 - 1e-6))
@@ -223,11 +161,6 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     done, warm = (step + 0.5) / config.steps, 0.05
     ramp = done / warm if done < warm else 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
     return config.peak_learning_rate * ramp
-
-
-def _stream_seed(seed: int, shard: int) -> int:
-    """The seed of a stream of prompts, apart from those of other runs, and of weights and checks"""
-    return int.from_bytes(hashlib.sha256(f"prompts {seed} {shard}".encode()).digest()[:7])
 
 
 def sampled_loss(config: TrainConfig, v: Tensor, M: Tensor) -> tuple[float, float]:

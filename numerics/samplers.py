@@ -59,6 +59,11 @@ class PromptSampler:
         tokens, target = (torch.cat(parts) for parts in zip(*self._drawn(batch), strict=True))
         return tokens, target
 
+    def sequences(self, batch: int) -> tuple[Tensor, Tensor]:
+        """Covariates (batch, n+1, d) and labels (batch, n+1), each after the first to be predicted from those before."""
+        x = self.setting.covariates.draw(self.source, batch, self.context + 1)
+        return x, self.setting.response.draw(self.source, x) + self.noise * self.source.normal(batch, self.context + 1)
+
     def loss(self, v: Tensor, M: Tensor, batch: int) -> Tensor:
         """The mean loss of (v, M) on a fresh batch.
 
@@ -78,10 +83,8 @@ class PromptSampler:
 
     def _drawn(self, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Tokens and targets in chunks."""
-        source, count = self.source, self.context + 1
         for size in self._chunks(batch):
-            x = self.setting.covariates.draw(source, size, count)
-            y = self.setting.response.draw(source, x) + self.noise * source.normal(size, count)
+            x, y = self.sequences(size)
             target = y[:, -1].clone()
             y[:, -1] = 0
             yield torch.cat([x, y[..., None]], dim=-1), target

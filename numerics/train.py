@@ -1,22 +1,24 @@
-"""`python -m numerics.train`: train one layer of linear self-attention and say where it ended, against the theory."""
+"""`python -m numerics.train`: train a layer of linear self-attention, or a deeper model, and say where it ended, against the theory."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import click
 import torch
-from click.core import ParameterSource
 from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from numerics.config import TrainConfig
+from numerics.config import RunConfig
+from numerics.deep import DeepResult, train_deep
+from numerics.deep_config import CONFIGS, LAYER, DeepConfig, build_config
 from numerics.errors import ConfigError, NumericsError
 from numerics.folder import RunFolder
 from numerics.parallel import Processes
@@ -36,7 +38,20 @@ def option(name: str, field: FieldInfo, **how: Any) -> click.Option:
 
 
 def _options(command: click.Command) -> click.Command:
-    command.params = [option(name, field) for name, field in TrainConfig.model_fields.items()] + command.params
+    """An option for each field of any model's config. None stands for what is not given: the config of the model has the default."""
+    fields: dict[str, dict[str, FieldInfo]] = {}
+    for model, config in CONFIGS.items():
+        for name, field in config.model_fields.items():
+            fields.setdefault(name, {})[model] = field
+    del fields["model"]
+    for name, by_model in fields.items():
+        first = next(iter(by_model.values()))
+        others = {model: field.default for model, field in by_model.items() if field.default not in (first.default, None)}
+        shown = "; ".join([str(first.default)] * (first.default is not None) + [f"{model}: {value}" for model, value in others.items()])
+        only = "" if LAYER in by_model else f" (--model {', '.join(by_model)})"
+        text = "; ".join(dict.fromkeys(field.description or "" for field in by_model.values()))
+        command.params.insert(0, option(name, first, default=None, show_default=shown or False, help=text + only))
+    command.params[: len(fields)] = command.params[: len(fields)][::-1]
     return command
 
 
@@ -58,6 +73,13 @@ class OneLineErrors(click.Command):
 
 
 @click.command(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--model",
+    type=click.Choice(list(CONFIGS)),
+    show_default=LAYER,
+    help="one layer of linear self-attention, whose theory is exact; a softmax transformer with MLPs and a loss at every position, held "
+    "against ridge; layers of linear or softmax attention alone",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="folder of the run [default: a new one in runs/]")
 @click.option(
     "--resume",
@@ -65,7 +87,7 @@ class OneLineErrors(click.Command):
     help="continue the run in --out after a kill, to the same result; with options of a run, start it where there is none yet",
 )
 def main(out: Path | None, resume: bool, **values: Any) -> None:
-    """Trains one layer of linear self-attention on freshly drawn prompts and holds it against the theory.
+    """Trains one layer of linear self-attention, or another --model, on freshly drawn prompts and holds it against the theory.
 
     Under torchrun the processes train one model together: torchrun --nproc-per-node 2 -m numerics.train …
 
@@ -76,12 +98,9 @@ def main(out: Path | None, resume: bool, **values: Any) -> None:
     folder: RunFolder | None = None
     processes = Processes.joined(cuda=values["device"] != "cpu" and torch.cuda.is_available())
     try:
-        context = click.get_current_context()
-        given = {name: value for name, value in values.items() if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
-        if "shards" not in given:
-            values["shards"] = processes.count
+        given = {name: value for name, value in values.items() if value is not None}
         if processes.first:
-            folder, config = _opened(processes, out, resume, given, values)
+            folder, config = _opened(processes, out, resume, given, {"shards": processes.count})
         else:
             config = _shared(processes)
         result = _with_progress(console, config, folder, processes)
@@ -100,16 +119,16 @@ def main(out: Path | None, resume: bool, **values: Any) -> None:
 
 def _opened(
     processes: Processes, out: Path | None, resume: bool, given: dict[str, Any], values: dict[str, Any]
-) -> tuple[RunFolder, TrainConfig]:
+) -> tuple[RunFolder, RunConfig]:
     """The run's folder and config; the latter is given to the other processes, or None where there is none."""
-    config: TrainConfig | None = None
+    config: RunConfig | None = None
     try:
         if resume:
             if out is None:
                 raise ConfigError("--resume: name the run to continue with --out DIR.")
             folder, opened = RunFolder.open(out, given, values)
         else:
-            opened = TrainConfig.build(**values)
+            opened = build_config({**values, **given})
             folder = RunFolder.create(out or _new_folder(opened), opened)
         config = opened
     finally:
@@ -117,28 +136,38 @@ def _opened(
     return folder, opened
 
 
-def _shared(processes: Processes) -> TrainConfig:
+def _shared(processes: Processes) -> RunConfig:
     """The config that process 0 has opened."""
     stored = processes.from_first(None)
     if stored is None:
         sys.exit(2)  # process 0 says why
-    return TrainConfig.build(**stored)
+    return build_config(stored)
 
 
-def _new_folder(config: TrainConfig) -> Path:
+def _new_folder(config: RunConfig) -> Path:
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
-    return Path("runs") / f"d{config.dimension}-n{config.context}-{stamp}"
+    kind = f"{config.model}-" if isinstance(config, DeepConfig) else ""
+    return Path("runs") / f"{kind}d{config.dimension}-n{config.context}-{stamp}"
 
 
-def _with_progress(console: Console, config: TrainConfig, folder: RunFolder | None, processes: Processes) -> Result | None:
+def _with_progress(console: Console, config: RunConfig, folder: RunFolder | None, processes: Processes) -> Result | DeepResult | None:
+    run: Any = train_deep if isinstance(config, DeepConfig) else train
     if folder is None:
-        return train(config, None, processes=processes)
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("excess {task.fields[excess]}"), TimeRemainingColumn())
+        return run(config, None, processes=processes)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("training", total=config.steps, excess="…")
-        return train(
-            config, folder, processes=processes, progress=lambda step, excess: bar.update(task, completed=step, excess=f"{excess:.1e}")
-        )
+        task = bar.add_task("training", total=config.steps, note="excess …")
+        told: dict[str, Any] = {"progress": lambda step, excess: bar.update(task, completed=step, note=f"excess {excess:.1e}")}
+        if isinstance(config, DeepConfig):
+            measuring = bar.add_task("measuring", total=len(config.lengths), note="context lengths")
+            told["judging"] = lambda done, of: bar.update(measuring, completed=done)
+        return run(config, folder, processes=processes, **told)
 
 
 def _end(result: Result) -> str:
@@ -148,18 +177,39 @@ def _end(result: Result) -> str:
     return name if kind in (None, name) else f"{name}, a {kind}"
 
 
-def _report(console: Console, folder: RunFolder, result: Result) -> None:
-    table = Table(title="Where training ended", show_header=False)
-    for name, value in (
-        ("verdict", f"[bold]{result.verdict}[/]"),
+def _rows(result: Result) -> list[tuple[str, str]]:
+    return [
         ("stationary point", _end(result)),
         ("minimum of the loss, theory", f"{result.loss_theory:.10g}"),
         ("exact loss of the trained weights", f"{result.loss_trained:.10g}"),
         ("relative excess loss", f"{result.relative_excess:.3g}"),
         ("relative error of the step B", f"{result.step_relative_error:.3g}"),
         ("loss on fresh prompts", f"{result.loss_sampled:.6g} ± {result.loss_sampled_standard_error:.2g} (1 standard error)"),
+    ]
+
+
+def _deep_rows(result: DeepResult) -> list[tuple[str, str]]:
+    rows = [
+        ("Bayes risk, mean over the context lengths", f"{result.loss_theory:.6g}"),
+        ("risk of the trained model", f"{result.loss_trained:.6g}"),
+    ]
+    if result.worst_relative_excess is not None:
+        place = f"after {result.worst_relative_excess_length} examples"
+        rows.append(("largest excess / (Bayes risk − σ²)", f"{result.worst_relative_excess:.3g}, {place}"))
+    if result.least_closer is not None:
+        place = f"after {result.least_closer_length} examples"
+        rows.append(("closer to ridge than to one step, least", f"{result.least_closer:.3g} times, {place}"))
+    return [*rows, ("parameters", str(result.parameters))]
+
+
+def _report(console: Console, folder: RunFolder, result: Result | DeepResult) -> None:
+    table = Table(title="Where training ended", show_header=False)
+    for name, value in (
+        ("verdict", f"[bold]{result.verdict}[/]"),
+        *(_deep_rows(result) if isinstance(result, DeepResult) else _rows(result)),
         ("steps, seconds of training", f"{result.steps}, {result.seconds:.1f}"),
         ("folder", str(folder.path)),
+        ("as a page", f"python -m report {folder.path}"),
     ):
         table.add_row(name, value)
     console.print(table)

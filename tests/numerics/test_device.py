@@ -30,11 +30,11 @@ def test_a_step_on_cuda_never_waits_for_the_device(tmp_path, sampler):
     """Prompts are drawn where the weights are, and nothing in a step is read on the host."""
     config = TrainConfig.build(dimension=4, context=10, device="cuda", sampler=sampler)
     trainer = Trainer(config, RunFolder.create(tmp_path / "run", config))
-    trainer._sampled_step()  # the first allocates
+    trainer.advance()  # the first allocates
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     try:
-        loss = trainer._sampled_step()
+        loss = trainer.advance()
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert loss.device.type == "cuda"

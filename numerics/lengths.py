@@ -1,0 +1,219 @@
+"""A model that predicts at several context lengths, held against ridge, least squares and gradient descent at each of them.
+
+The risk of any predictor ŷ is the Bayes risk plus E (ŷ − ridge)² (theorem `ridge-is-bayes-optimal`), so the excess is measured as that
+square, in which the labels' noise has no part. Intervals are those of `intervals`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+import torch
+from theory.bayes import bayes_risk
+from torch import Generator, Tensor
+
+from numerics.effective import effective_step
+from numerics.evaluate import DTYPE, number, to_tensor
+from numerics.intervals import Interval, mean_of, quotient_of
+from numerics.objective import ExactObjective
+from numerics.predictors import corrected_filter, descent_filter, one_step, ridge_filter, spectrum
+from numerics.samplers import PromptSampler
+from theory import Linear, Setting, UnknownMoment
+
+TUNING = 1 << 13
+"""Prompts on which the rates of gradient descent are tuned, apart from those it is measured on"""
+
+
+SURE = 4.0
+"""Standard errors by which a bound on a mean is to hold: with 63 degrees of freedom one in 11,800 fails"""
+
+
+@dataclass(frozen=True)
+class AtLength:
+    """What was measured after `length` examples. Squared distances are means over prompts.
+
+    bayes        Bayes risk less σ²; its error is 0 where it is certified, by theory
+    excess       of the model over the Bayes risk, which is its squared distance to ridge
+    risk         E (ŷ − y)² of the model, noise included
+    distances    of the model to least squares, one step, k steps and k steps of GD++
+    gaps         of these to ridge, which are their excesses over the Bayes risk
+    closer       squared distance to one step over that to ridge
+    consistent   E [(ŷ − y)² − (ŷ − ridge)²] less the Bayes risk, which is 0
+
+    A mean that does not exist is None: of least squares where |length − d| ≤ 1 and there is noise, as E tr (XᵀX)⁻¹ is infinite there; what
+    coincides at length 0.
+    """
+
+    length: int
+    bayes: Interval
+    certified: bool
+    excess: Interval
+    risk: Interval
+    distances: dict[str, Interval | None]
+    gaps: dict[str, Interval | None]
+    closer: Interval | None
+    consistent: Interval
+
+    @property
+    def relative(self) -> Interval | None:
+        """The excess relative to the Bayes risk less σ²; None where that is 0."""
+        if self.bayes.value <= 0:
+            return None
+        return self.excess.over(self.bayes.value)
+
+
+class Measured(NamedTuple):
+    """A row for each length; ‖B − B*‖_F / ‖B*‖_F at the last, of the step B that the model takes by regression and the best single step."""
+
+    rows: list[AtLength]
+    step_relative_error: float
+
+
+def measure(
+    predict: Callable[[Tensor, Tensor], Tensor],
+    setting: Setting,
+    lengths: Sequence[int],
+    *,
+    steps: int,
+    prompts: int,
+    seed: int,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Measured:
+    """One row for each context length, and the step that the model takes at the last.
+
+    predict   sequences x (batch, n+1, d), y (batch, n+1) -> predictions (batch, len(lengths)), with n the setting's context length
+    steps     k, of gradient descent with several steps, whose rate is tuned at each length
+    """
+    sampler = PromptSampler(setting, dtype=DTYPE, device=torch.device("cpu"), generator=Generator().manual_seed(seed))
+    tuning = sampler.sequences(TUNING)
+    x, y = sampler.sequences(prompts)
+    predicted = torch.cat([predict(*part).to(DTYPE).cpu() for part in zip(x.split(2048), y.split(2048), strict=True)])
+    found = []
+    for column, length in enumerate(lengths):
+        found.append(_at_length(setting, length, x, y, predicted[:, column], tuning, steps))
+        progress(len(found), len(lengths))
+    last = lengths[-1]
+    gradient = (x[:, :last].mT @ y[:, :last, None])[..., 0]
+    best = ExactObjective(_of_length(setting, last))
+    taken = effective_step(gradient, x[:, last], predicted[:, -1])
+    return Measured(found, taken.distance(best.step).value / best.step_scale)
+
+
+def _at_length(
+    setting: Setting, length: int, x: Tensor, y: Tensor, predicted: Tensor, tuning: tuple[Tensor, Tensor], steps: int
+) -> AtLength:
+    d, noise = x.shape[-1], float(setting.noise_variance)
+    reference = References.fitted(setting, length, steps, *tuning)
+    context, labels, query, target = x[:, :length], y[:, :length], x[:, length], y[:, length]
+    ridge, left = reference.ridge(context, labels, query)
+    others = reference.others(context, labels, query)
+    to_ridge = (predicted - ridge).square()
+    bayes, certified = known_bayes(setting, length), True
+    if bayes is None:
+        bayes, certified = mean_of(left), False
+    exists = dict.fromkeys(others, length > 0)
+    exists["least squares"] = length > 0 and (noise == 0 or abs(length - d) > 1)
+
+    def squared(of: Tensor) -> dict[str, Interval | None]:
+        return {name: mean_of((of - other).square()) if exists[name] else None for name, other in others.items()}
+
+    return AtLength(
+        length=length,
+        bayes=bayes,
+        certified=certified,
+        excess=mean_of(to_ridge),
+        risk=mean_of((predicted - target).square()),
+        distances=squared(predicted),
+        gaps=squared(ridge),
+        closer=quotient_of((predicted - others["one step"]).square(), to_ridge) if length else None,
+        consistent=mean_of((predicted - target).square() - to_ridge - noise - (bayes.value if certified else left)),
+    )
+
+
+def prior_of(setting: Setting) -> Tensor:
+    """W (d, d) of linear responses"""
+    return to_tensor(cast(Linear, setting.response).covariance.as_explicit())
+
+
+def known_bayes(setting: Setting, length: int) -> Interval | None:
+    """The Bayes risk less σ² where theory certifies it."""
+    try:
+        value = number(bayes_risk(setting, length) - setting.noise_variance)
+    except UnknownMoment:
+        return None
+    return Interval(value, value, value, 0.0)
+
+
+@dataclass(frozen=True)
+class References:
+    """The predictors that a model is held against, at one context length; `rate` and `corrected` are tuned on prompts."""
+
+    noise: float
+    prior: Tensor
+    step: Tensor
+    count: int
+    rate: float
+    corrected: tuple[float, float]
+
+    @classmethod
+    def fitted(cls, setting: Setting, length: int, count: int, x: Tensor, y: Tensor) -> References:
+        """With the rates that bring `count` steps, of gradient descent and of GD++, nearest to ridge."""
+        noise, prior = float(setting.noise_variance), prior_of(setting)
+        if length == 0:
+            return cls(noise, prior, torch.zeros_like(prior), count, 0.0, (0.0, 0.0))
+        at = spectrum(x[:, :length], y[:, :length], x[:, length], prior)
+        ridge = at.predict(lambda values: ridge_filter(values, noise))
+        scale = float(at.eigenvalues.amax(-1).mean())
+
+        def off(filtered: Callable[[Tensor], Tensor]) -> float:
+            return float((at.predict(filtered) - ridge).square().mean())
+
+        rate, _ = _least(lambda p: off(lambda values: descent_filter(values, p[0], count)), [1 / scale], [1.0])
+        # (η, 0) is gradient descent itself, so GD++ starts there and can only be nearer
+        corrected, _ = _least(
+            lambda p: off(lambda values: corrected_filter(values, p[0], p[1], count)), [rate[0], 0.0], [rate[0], 1 / scale]
+        )
+        return cls(noise, prior, ExactObjective(_of_length(setting, length)).step, count, rate[0], (corrected[0], corrected[1]))
+
+    def ridge(self, x: Tensor, y: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        """The ridge prediction, and x_q'(posterior covariance)x_q, whose mean is the Bayes risk less σ²; each (batch,)"""
+        at = spectrum(x, y, query, self.prior)
+        unseen = torch.where(at.eigenvalues > 1e-12 * at.eigenvalues.amax(-1, keepdim=True), 0.0, 1.0)
+        left = unseen if self.noise == 0 else self.noise / (at.eigenvalues + self.noise)
+        return at.predict(lambda values: ridge_filter(values, self.noise)), (at.query.square() * left).sum(-1)
+
+    def others(self, x: Tensor, y: Tensor, query: Tensor) -> dict[str, Tensor]:
+        """The other predictions, each (batch,)"""
+        at, plain = spectrum(x, y, query, self.prior), spectrum(x, y, query)
+        several = f"{self.count} step{'s' if self.count > 1 else ''}"
+        found = {
+            "least squares": plain.predict(lambda values: ridge_filter(values, 0.0)),
+            "one step": one_step(x, y, query, self.step),
+        }
+        if self.count > 1:
+            found[several] = at.predict(lambda values: descent_filter(values, self.rate, self.count))
+            found[f"{several} of GD++"] = at.predict(lambda values: corrected_filter(values, *self.corrected, self.count))
+        return found
+
+
+def _of_length(setting: Setting, length: int) -> Setting:
+    return Setting(covariates=setting.covariates, response=setting.response, noise_variance=setting.noise_variance, context_length=length)
+
+
+def _least(function: Callable[[list[float]], float], start: list[float], widths: list[float]) -> tuple[list[float], float]:
+    """A minimum near `start`, by trying each coordinate either way and halving its stride where neither helps."""
+    best, value = list(start), function(start)
+    strides = [width / 2 for width in widths]
+    while max(stride / width for stride, width in zip(strides, widths, strict=True)) > 1e-4:
+        for i, stride in enumerate(strides):
+            for sign in (1, -1):
+                trial: list[Any] = [*best]
+                trial[i] += sign * stride
+                if (found := function(trial)) < value:
+                    best, value = trial, found
+                    break
+            else:
+                strides[i] /= 2
+    return best, value
