@@ -26,7 +26,7 @@ COLUMNS = ("step", "loss", "excess", "learning_rate")
 COMPARISON = "comparison.json"
 CHECKED = 1024
 """Prompts on which the distance to ridge is followed during training"""
-ADAM_SHARE = 0.05
+ADAM_SHARE = 0.2
 """Of the learning rate: what the weights outside the blocks get from AdamW, where the matrices get the whole from Muon"""
 
 
@@ -205,8 +205,8 @@ def decide(config: DeepConfig, rows: Sequence[AtLength], losses: Sequence[float]
     for row in rows:
         if abs(row.consistent.value) > Z_LIMIT * row.consistent.error:
             return "contradicts", (
-                f"after {row.length} examples the risk is not the Bayes risk plus the squared distance to ridge, by "
-                f"{row.consistent.value / row.consistent.error:.1f} standard errors"
+                f"after {row.length} examples the risk is not the Bayes risk plus the squared distance to ridge: off by "
+                f"{row.consistent.value:.3g}, with a standard error of {row.consistent.error:.1g}"
             )
     return _transformer(config, rows) if isinstance(config, TransformerConfig) else _stack(config, rows[-1], losses)
 

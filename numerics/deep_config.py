@@ -55,7 +55,7 @@ class TransformerConfig(DeepConfig):
     steps: int = Field(5000, ge=1, description="optimiser steps at most")
     batch: int = Field(256, ge=1, description="prompts a step")
     learning_rate: float | None = Field(
-        None, gt=0, le=1e30, allow_inf_nan=False, description="peak of the schedule, of Muon on the matrices of the blocks (default 0.02)"
+        None, gt=0, le=1e30, allow_inf_nan=False, description="peak of the schedule, of Muon on the matrices of the blocks (default 0.015)"
     )
     tolerance: float = Field(
         0.1, gt=0, allow_inf_nan=False, description="excess over the Bayes risk, relative to it less σ², that is the target at every length"
@@ -75,7 +75,7 @@ class TransformerConfig(DeepConfig):
 
     @property
     def peak_learning_rate(self) -> float:
-        return self.learning_rate if self.learning_rate is not None else 0.02
+        return self.learning_rate if self.learning_rate is not None else 0.015
 
 
 class StackConfig(DeepConfig):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -34,12 +35,12 @@ def draw(config: DeepConfig, metrics: Sequence[Sequence[float]], rows: Sequence[
     return figures
 
 
-def _style(name: str, rows: Sequence[AtLength]) -> tuple[object, object]:
+def _style(name: str, rows: Sequence[AtLength]) -> tuple[Any, Any]:
     several = [other for other in rows[-1].gaps if other not in OTHERS]
     return OTHERS[name] if name in OTHERS else SEVERAL[several.index(name)]
 
 
-def _curve(axes: Axes, points: Sequence[tuple[int, Interval | None]], label: str, color: object, line: object, **how: object) -> None:
+def _curve(axes: Axes, points: Sequence[tuple[int, Interval | None]], label: str, color: Any, line: Any, **how: Any) -> None:
     """A line with its intervals, broken where there is no mean."""
     shown = [(length, interval) for length, interval in points if interval]
     holes = {length: None for length, interval in points if not interval}
@@ -50,7 +51,7 @@ def _curve(axes: Axes, points: Sequence[tuple[int, Interval | None]], label: str
         lengths,
         [max(values[k].low, 1e-300) if k in values else float("nan") for k in lengths],
         [values[k].high if k in values else float("nan") for k in lengths],
-        color=color,  # type: ignore[arg-type]
+        color=color,
         alpha=0.15,
         linewidth=0,
     )
@@ -64,7 +65,7 @@ def _lengths(title: str, rows: Sequence[AtLength]) -> bytes:
     for name in rows[-1].gaps:
         color, line = _style(name, rows)
         points = [(row.length, _shifted(row.gaps[name], row.bayes.value)) for row in rows]
-        _curve(left, points, name, color, line, linewidth=1.5)
+        _curve(left, points, name, color, line, linewidth=1.5, marker=".", markersize=4)
     _curve(
         left, [(row.length, _shifted(row.excess, row.bayes.value)) for row in rows], "trained model", TRAINED, "-", marker="o", markersize=4
     )
@@ -72,7 +73,7 @@ def _lengths(title: str, rows: Sequence[AtLength]) -> bytes:
     _curve(right, [(row.length, row.excess) for row in rows], "ridge, right λ", RIDGE, "-", marker="o", markersize=4)
     for name in rows[-1].distances:
         color, line = _style(name, rows)
-        _curve(right, [(row.length, row.distances[name]) for row in rows], name, color, line, linewidth=1.5)
+        _curve(right, [(row.length, row.distances[name]) for row in rows], name, color, line, linewidth=1.5, marker=".", markersize=4)
     right.set(xlabel="examples in the context", ylabel="E (ŷ − other)²", title="squared distance of the model to", yscale="log")
     for axes in (left, right):
         axes.grid(alpha=0.3, which="both", linewidth=0.5)
