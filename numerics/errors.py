@@ -17,3 +17,11 @@ class RunFolderError(NumericsError):
 
 class TrainingError(NumericsError):
     """Training that cannot go on."""
+
+
+class ModelError(NumericsError):
+    """A model from outside that cannot be held against the theory."""
+
+
+class WeightsError(NumericsError):
+    """A file of weights that cannot be read, or is not in the convention it is said to be in."""

@@ -1,0 +1,173 @@
+"""Other papers' parametrisations of the layer: what v and M are in the weights that each paper writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from sympy import ImmutableMatrix, MatrixSymbol, Symbol
+from sympy.matrices.matrixbase import MatrixBase
+
+from theory.attention import LinearAttention
+from theory.errors import AttentionError
+from theory.exact import exact_matrix, exact_scalar, is_zero_matrix
+from theory.notation import d, k, m, n
+
+e_y = MatrixSymbol("e_y", d + 1, 1)
+"""The unit vector of the label slot, (0, …, 0, 1)."""
+
+
+@dataclass(frozen=True)
+class Convention:
+    """The weights of one head as a paper names them, and (v, M) in them.
+
+    The head predicts Σ_i (v·z_i)(z_iᵀ M z_q), summed over the context, and over the query token too where `query_in_sum`. Several heads add
+    their predictions, and in general no single (v, M) gives the sum.
+
+    parameters     the weights as matrix symbols, whose names are those in files; tokens are columns, so that W z_i is a product
+    value          v, a (d+1)×1 matrix expression in the parameters, `e_y` and the context length n
+    key_query      M, a (d+1)×(d+1) matrix expression
+    several_heads  whether the paper writes a sum over heads
+
+    Derived here from each paper's forward pass; `docs/conventions.md` shows them side by side.
+
+    >>> CONVENTIONS["ahn"].value, CONVENTIONS["paper"].key_query
+    ((-1/n)*P.T*e_y, W_K.T*W_Q)
+    """
+
+    name: str
+    source: str
+    parameters: tuple[MatrixSymbol, ...]
+    value: Any
+    key_query: Any
+    query_in_sum: bool = False
+    several_heads: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the parameters"""
+        return tuple(symbol.name for symbol in self.parameters)
+
+    @property
+    def normalised(self) -> bool:
+        """Whether the paper divides by the context length of the prompt at hand, so that v depends on it."""
+        return bool(self.value.has(n))
+
+    def shape(self, name: str) -> str:
+        """The shape of a parameter in letters, as (d+1)×(d+1)"""
+        (symbol,) = (symbol for symbol in self.parameters if symbol.name == name)
+        return "×".join(f"({size})".replace(" ", "") if size.is_Add else str(size) for size in symbol.shape)
+
+    def sizes(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[Symbol, int]:
+        """d, and the widths k and m where there are any, from the shapes of all parameters; AttentionError names one that does not fit.
+
+        >>> CONVENTIONS["ahn"].sizes({"P": (3, 3), "Q": (3, 3)})
+        {d: 2}
+        """
+        self._require(shapes)
+        found: dict[Symbol, int] = {}
+        for symbol in self.parameters:
+            shape = tuple(shapes[symbol.name])
+            for size, number in zip(symbol.shape, shape, strict=False):
+                for free in size.free_symbols:
+                    found.setdefault(free, int(number - (size - free)))
+            if shape != tuple(size.subs(found) for size in symbol.shape) or min(found.values()) < 1:
+                here = ", ".join(f"{free} = {value}" for free, value in found.items()) or "the sizes are still unknown"
+                got = "×".join(map(str, shape)) or "a number"
+                raise AttentionError(f"{self.name}: {symbol.name} must be {self.shape(symbol.name)}, all ≥ 1; got {got} where {here}.")
+        return found
+
+    def value_and_key_query(self, weights: Mapping[str, Any], context_length: Any) -> tuple[Any, Any]:
+        """v and M of explicit exact matrices, those of one head, at a context length (which matters only where `normalised`)."""
+        self._require(weights)
+        given = {name: exact_matrix(self.name, name, weights[name], AttentionError) for name in self.names}
+        for name, matrix in given.items():
+            if not isinstance(matrix, MatrixBase):
+                raise AttentionError(f"{self.name}: {name} must be an explicit matrix, got {matrix}; convert its components.")
+        rows = self.sizes({name: matrix.shape for name, matrix in given.items()})[d] + 1
+        length = exact_scalar(self.name, "context_length", context_length, AttentionError)
+        if length.is_integer is False or length.is_positive is False:
+            raise AttentionError(f"{self.name}: context_length must be a whole number ≥ 1 or a symbol, got {length}.")
+        label_slot = ImmutableMatrix(rows, 1, lambda i, j: int(i == rows - 1))
+        values = {symbol: given[symbol.name] for symbol in self.parameters} | {e_y: label_slot, n: length}
+        return _evaluated(self.value, values), _evaluated(self.key_query, values)
+
+    def layer(self, weights: Mapping[str, Any], context_length: Any) -> LinearAttention:
+        """The layer of one head's weights. Raises AttentionError for weights of other names or shapes, and where the query token is in the
+        paper's sum and its term does not vanish: no LinearAttention predicts the same.
+
+        >>> from sympy import Matrix, eye
+        >>> CONVENTIONS["ahn"].layer({"P": Matrix([[0, 0], [0, -2]]), "Q": eye(2)}, 4).value
+        Matrix([
+        [  0],
+        [1/2]])
+        """
+        attention = LinearAttention(*self.value_and_key_query(weights, context_length))
+        if self.query_in_sum and not query_term_vanishes(attention):
+            entry, at = next((entry, at) for at, entry in enumerate(attention.covariate_value) if entry != 0)
+            raise AttentionError(
+                f"{self.name}: the query token is in the sum, and its term (v·z_q)(z_qᵀ M z_q) vanishes only where v_x = 0 or M_xx is "
+                f"antisymmetric, but v_x[{at}] = {entry}; take v and M from value_and_key_query, and add the term."
+            )
+        return attention
+
+    def _require(self, given: Mapping[str, Any]) -> None:
+        if set(given) != set(self.names):
+            needed = ", ".join(f"{name} {self.shape(name)}" for name in self.names)
+            raise AttentionError(f"{self.name}: needs {needed}; got {', '.join(given) or 'nothing'}.")
+
+
+def query_term_vanishes(attention: LinearAttention) -> bool:
+    """Whether (v·z_q)(z_qᵀ M z_q) = (v_x·x_q)(x_qᵀ A x_q) is 0 for every query: a product of polynomials is 0 where one of them is."""
+    A = attention.covariate_key_query
+    return is_zero_matrix(attention.covariate_value) or is_zero_matrix(A + A.T)
+
+
+def named(name: str) -> Convention:
+    """The convention of a name, or AttentionError with the names that there are."""
+    if name not in CONVENTIONS:
+        raise AttentionError(f"convention: must be one of {', '.join(CONVENTIONS)}, got {name!r}.")
+    return CONVENTIONS[name]
+
+
+def _evaluated(expr: Any, values: Mapping[Any, Any]) -> Any:
+    return expr.xreplace(values).doit().as_explicit().as_immutable()
+
+
+def _mahankali() -> Convention:
+    W_K, W_Q, W_V = MatrixSymbol("W_K", k, d + 1), MatrixSymbol("W_Q", k, d + 1), MatrixSymbol("W_V", m, d + 1)
+    h = MatrixSymbol("h", m, 1)
+    source = "Mahankali, Hashimoto, Ma, arXiv 2307.03576"
+    return Convention("paper", source, (W_K, W_Q, W_V, h), W_V.T * h, W_K.T * W_Q)
+
+
+def _merged() -> Convention:
+    value, key_query = MatrixSymbol("value", d + 1, 1), MatrixSymbol("key_query", d + 1, d + 1)
+    return Convention("merged", "this project", (value, key_query), value, key_query)
+
+
+def _ahn() -> Convention:
+    P, Q = MatrixSymbol("P", d + 1, d + 1), MatrixSymbol("Q", d + 1, d + 1)
+    # [Z_1]_(d+1),(n+1) is the label slot of the query after the layer, which starts at 0; the prediction is minus that
+    return Convention("ahn", "Ahn, Cheng, Daneshmand, Sra, arXiv 2306.00297", (P, Q), -P.T * e_y / n, Q)
+
+
+def _zhang() -> Convention:
+    W_PV, W_KQ = MatrixSymbol("W_PV", d + 1, d + 1), MatrixSymbol("W_KQ", d + 1, d + 1)
+    source = "Zhang, Frei, Bartlett, arXiv 2306.09927"
+    return Convention("zhang", source, (W_PV, W_KQ), W_PV.T * e_y / n, W_KQ, query_in_sum=True)
+
+
+def _von_oswald() -> Convention:
+    W_K, W_Q, W_V = MatrixSymbol("W_K", k, d + 1), MatrixSymbol("W_Q", k, d + 1), MatrixSymbol("W_V", m, d + 1)
+    P = MatrixSymbol("P", d + 1, m)
+    # keys and values are those of the context alone, and the prediction is minus the label slot of the query, which starts at 0
+    source = "von Oswald et al., arXiv 2212.07677"
+    return Convention("vonoswald", source, (W_K, W_Q, W_V, P), -W_V.T * P.T * e_y, W_K.T * W_Q, several_heads=True)
+
+
+CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
+    {made.name: made for made in (_merged(), _mahankali(), _ahn(), _zhang(), _von_oswald())}
+)
