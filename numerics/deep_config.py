@@ -20,6 +20,8 @@ class DeepConfig(RunConfig):
     """
 
     model: str
+    dimension: int = Field(3, ge=1, description="d, dimension of a covariate")
+    context: int = Field(10, ge=1, description="n, examples in a prompt")
     depth: int = Field(2, ge=1, description="layers")
     heads: int = Field(1, ge=1, description="heads of a layer's attention")
     prompts: int = Field(1 << 16, ge=64, multiple_of=64, description="fresh prompts on which the model is judged")
@@ -47,8 +49,6 @@ class TransformerConfig(DeepConfig):
     """A softmax transformer: pre-norm blocks of multi-head attention and MLP; loss at every position of the context."""
 
     model: Literal["transformer"] = "transformer"
-    dimension: int = Field(3, ge=1, description="d, dimension of a covariate")
-    context: int = Field(10, ge=1, description="n, examples in a prompt")
     depth: int = Field(4, ge=1, description="layers")
     width: int = Field(32, ge=1, description="dimension of the residual stream")
     heads: int = Field(4, ge=1, description="heads of a layer's attention")
@@ -82,14 +82,15 @@ class StackConfig(DeepConfig):
     """Layers of attention without MLP and norms, read from the label slot of the query; loss at the end of the context."""
 
     steps: int = Field(4000, ge=1, description="optimiser steps at most")
-    batch: int = Field(1024, ge=1, description="prompts a step")
+    batch: int = Field(512, ge=1, description="prompts a step")
+    threads: int = Field(1, ge=1, description="CPU threads")
     learning_rate: float | None = Field(
-        None, gt=0, le=1e30, allow_inf_nan=False, description="peak of the schedule, of Adam (default 0.01)"
+        None, gt=0, le=1e30, allow_inf_nan=False, description="peak of the schedule, of Adam (default 0.03)"
     )
 
     @property
     def peak_learning_rate(self) -> float:
-        return self.learning_rate if self.learning_rate is not None else 0.01
+        return self.learning_rate if self.learning_rate is not None else 0.03
 
 
 class LinearStackConfig(StackConfig):

@@ -98,15 +98,19 @@ class AttentionStack(nn.Module):
         "linear"   a_ij = e_iᵀ M_h e_j / n
         "softmax"  a_ij = softmax_i (e_iᵀ M_h e_j)
     The prediction is the label slot of the query after the last layer; the query is nobody's key. One linear layer with one head is the
-    layer of the theory, with v the last row of V over n.
+    layer of the theory, with v the last row of V over n. It starts where covariates and labels do not mix, as the layer's matched start
+    does: V and M random on the covariates, V on the label.
     """
 
     def __init__(self, *, attention: str, dimension: int, depth: int, heads: int) -> None:
         super().__init__()
         self.attention, size = attention, dimension + 1
-        scale = 0.5 / math.sqrt(size * depth * heads)
-        self.value = nn.Parameter(scale * torch.randn(depth, heads, size, size))
-        self.key_query = nn.Parameter(scale * torch.randn(depth, heads, size, size))
+        value, key_query = torch.randn(2, depth, heads, size, size) / math.sqrt(size * depth * heads)
+        value[..., :-1, -1] = 0
+        value[..., -1, :-1] = 0
+        key_query[..., :, -1] = 0
+        key_query[..., -1, :] = 0
+        self.value, self.key_query = nn.Parameter(value), nn.Parameter(key_query)
 
     def at_lengths(self, x: Tensor, y: Tensor) -> Tensor:
         """Predictions (batch, 1), at the end of the context."""
