@@ -30,7 +30,9 @@ from safetensors.torch import load_file
 
 from numerics import compare_figures, weights
 from numerics.comparison_tables import Cell, Part, parts
-from numerics.config import TrainConfig
+from numerics.config import RunConfig, TrainConfig
+from numerics.deep import trained_model
+from numerics.deep_config import build_config
 from numerics.errors import ConfigError, NumericsError, RunFolderError
 from numerics.folder import CONFIG, WEIGHTS, Folder
 from numerics.judgement import EXIT_CODES, TOLERANCE, broken_symmetry, decide
@@ -201,7 +203,9 @@ def main(
     try:
         model, config = _of_run(run, file, convention, given) if run else _of_weights(file, convention, given)
         if run is not None:
-            out, tolerance = out or run / "comparison", tolerance or max(TOLERANCE, config.step_target)
+            out = out or run / "comparison"
+            if isinstance(config, TrainConfig):
+                tolerance = tolerance or max(TOLERANCE, config.step_target)
         folder = Folder(out) if out else None
         with Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True
@@ -225,38 +229,42 @@ def main(
     sys.exit(EXIT_CODES[compared.verdict])
 
 
-def _title(config: TrainConfig) -> str:
+def _title(config: RunConfig) -> str:
     title = f"d = {config.dimension}, n = {config.context}, σ² = {config.noise}"
     return title + "".join(f", {name}: {text}" for name in ("covariates", "response") if (text := getattr(config, name)) != "isotropic")
 
 
-def _of_weights(file: Path | None, convention: str | None, given: dict[str, Any]) -> tuple[Any, TrainConfig]:
+def _of_weights(file: Path | None, convention: str | None, given: dict[str, Any]) -> tuple[Any, RunConfig]:
     if file is None or convention is None:
         missing = "--weights FILE, or --run DIR," if file is None else "--convention"
         raise ConfigError(
             f"{missing} must be given; a model of your own is compared from Python, by numerics.compare.verify(model, setting)."
         )
     model = weights.load(file, convention)
+    if model.unused:
+        click.echo(f"note: {file}: {', '.join(model.unused)} have no place in the convention {convention}, and are left out.", err=True)
     config = TrainConfig.build(**{"dimension": model.dimension, **given})
     if config.dimension != model.dimension:
         raise ConfigError(f"--dimension {config.dimension}: the weights in {file} are for d = {model.dimension}; leave the option out.")
     return model, config
 
 
-def _of_run(run: Path, file: Path | None, convention: str | None, given: dict[str, Any]) -> tuple[Any, TrainConfig]:
-    """The layer that a run has trained, and the run's config"""
+def _of_run(run: Path, file: Path | None, convention: str | None, given: dict[str, Any]) -> tuple[Any, RunConfig]:
+    """The model that a run has trained, and the run's config"""
     for name, value in {"weights": file, "convention": convention, **given}.items():
         if value is not None:
             raise ConfigError(
                 f"--{name}: --run has its own; leave it out, or give --weights {run / WEIGHTS} --convention merged with a setting."
             )
     try:
-        stored = json.loads((run / CONFIG).read_text())
+        config = build_config(json.loads((run / CONFIG).read_text()) | {"device": "cpu"})
+        if not isinstance(config, TrainConfig):
+            return trained_model(run)[1], config
         trained = load_file(run / WEIGHTS)
-        return MergedAttention(trained["value"], trained["key_query"]), TrainConfig.build(**stored)
+        return MergedAttention(trained["value"], trained["key_query"]), config
     except OSError as error:
         raise RunFolderError(f"--run {run}: cannot be read ({error.strerror or error}); give the folder of a finished run.") from None
-    except (ValueError, TypeError, KeyError, SafetensorError, ConfigError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, SafetensorError, ConfigError) as error:
         raise RunFolderError(f"--run {run}: is damaged ({type(error).__name__}: {error}); give the folder of a finished run.") from None
 
 

@@ -78,12 +78,12 @@ def _distances(found: Measures, title: str) -> bytes:
         low, high = max(distance.relative.low, FLOOR), max(distance.relative.high, FLOOR)
         ax.plot([FLOOR / 10, value], [row, row], color=color, linewidth=1, alpha=0.4)
         ax.errorbar(value, row, xerr=[[max(0.0, value - low)], [max(0.0, high - value)]], fmt="o", color=color, capsize=3, markersize=5)
-        below = " (or less)" if distance.relative.value < FLOOR else ""
-        ax.annotate(f"{value:.2g}{below}", (value, row), (0, 6), textcoords="offset points", ha="center", fontsize=8)
+        below = "≤ " if distance.relative.value < FLOOR else ""
+        ax.annotate(f"{below}{value:.2g}", (value, row), (0, 6), textcoords="offset points", ha="center", fontsize=8)
     names = [distance.label + ("\nnearest member found" if distance.tried else "") for distance in ordered]
     ax.set_yticks(range(len(ordered)), names, fontsize=9)
     ax.set_xscale("log")
-    ax.set_xlim(min(values) / 5, max(values) * 5)
+    ax.set_xlim(min(values) / (max(values) / min(values)) ** 0.06 / 3, max(values) * 5)
     ax.set_ylim(-0.6, len(ordered) - 0.3)
     ax.set(xlabel=f"E (ŷ − ŷ')² / E ŷ*², with {PERCENT} intervals")
     ax.grid(alpha=0.3, axis="x", linewidth=0.5)

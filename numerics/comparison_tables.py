@@ -152,7 +152,7 @@ def _shifts(found: Measures) -> Part:
         row[5:5] = [one.weights] if found.weights else []
         rows.append(tuple(row))
         if one.refusal:
-            refused.append(f"no risk at {one.refusal}")
+            refused.append(f"no risk at {one.refusal.rstrip('.')}")
     note = (
         f"risk on prompts of another setting; {MEANS}. Other columns are theory's exact risks there: of the step B* of this setting as a "
         "sum over the context (theorem risk-under-shift), as a mean, of the best step, of the best predictor"
@@ -192,8 +192,8 @@ def _line(found: Measures) -> Part | None:
 def _symmetries(found: Measures) -> Part:
     rows: list[tuple[Cell, ...]] = []
     for one in found.symmetries:
-        known = one.change is not None
-        rows.append((one.name, one.change, *((one.prompt, one.before, one.after) if known else (None, None, None))))
+        broken = one.change is not None and one.change > found.rounding
+        rows.append((one.name, one.change, *((one.prompt, one.before, one.after) if broken else (None, None, None))))
     note = "root mean square change of ŷ relative to that of ŷ; the prompt at which it changes most; no value: no symmetry of the setting"
     if found.weights_unknown:
         note += f". Its weights are not compared: {found.weights_unknown}"

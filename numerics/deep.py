@@ -6,13 +6,17 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Generator, Tensor, nn
 
 from numerics import deep_figures
-from numerics.deep_config import DeepConfig, TransformerConfig
-from numerics.folder import RunFolder
+from numerics.deep_config import DeepConfig, TransformerConfig, build_config
+from numerics.errors import RunFolderError
+from numerics.folder import CONFIG, WEIGHTS, RunFolder
 from numerics.intervals import Interval
 from numerics.lengths import SURE, AtLength, Measured, measure, prior_of
 from numerics.loop import Loop
@@ -141,6 +145,27 @@ class DeepTrainer(Loop):
         excess = float((predicted - self.targets).square().mean())
         self.rows.append([self.step, loss, excess, self.rate(self.step - 1)])
         return excess
+
+
+def trained_model(path: Path) -> tuple[DeepConfig, nn.Module]:
+    """The config and the model of a finished run. Raises RunFolderError."""
+    try:
+        config = build_config(json.loads((path / CONFIG).read_text()))
+        weights = load_file(path / WEIGHTS)
+    except FileNotFoundError as error:
+        raise RunFolderError(
+            f"{path}: holds no finished run, {Path(error.filename).name} is missing; train one with --out {path}."
+        ) from None
+    except (OSError, ValueError, SafetensorError) as error:
+        raise RunFolderError(f"{path}: cannot be read ({error}).") from None
+    if not isinstance(config, DeepConfig):
+        raise RunFolderError(f"{path}: holds a run of one layer, not of a model with several.")
+    model = initial_deep_model(config)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError:
+        raise RunFolderError(f"{path / WEIGHTS}: does not fit the run's config.json; one of the two was changed.") from None
+    return config, model.eval()
 
 
 def predictions(model: nn.Module, device: torch.device, x: Tensor, y: Tensor) -> Tensor:

@@ -85,12 +85,12 @@ class StackConfig(DeepConfig):
     batch: int = Field(512, ge=1, description="prompts a step")
     threads: int = Field(1, ge=1, description="CPU threads")
     learning_rate: float | None = Field(
-        None, gt=0, le=1e30, allow_inf_nan=False, description="peak of the schedule, of Adam (default 0.03)"
+        None, gt=0, le=1e30, allow_inf_nan=False, description="peak of the schedule, of Adam (default 0.01)"
     )
 
     @property
     def peak_learning_rate(self) -> float:
-        return self.learning_rate if self.learning_rate is not None else 0.03
+        return self.learning_rate if self.learning_rate is not None else 0.01
 
 
 class LinearStackConfig(StackConfig):

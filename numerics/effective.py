@@ -2,6 +2,8 @@
 
 B is a regression coefficient of the prediction on the d² products g_a x_qb (sum over the context, no 1/n). Its standard errors are robust
 to heteroscedasticity (HC3 of MacKinnon and White 1985): what a model does beyond one step is not of constant variance given g and x_q.
+The products have heavy tails, so with few prompts intervals hold less often than they say: of those at confidence 95 %,
+for ridge at d = 2, n = 5, 88 to 95 % with 1024 prompts and 92 to 95 % with 8192 (300 repetitions).
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ class EffectiveStep:
 def effective_step(gradient: Tensor, query: Tensor, prediction: Tensor) -> EffectiveStep:
     """The regression, from g (N, d), x_q (N, d) and ŷ (N,), float64. Raises ConfigError where there are too few prompts.
 
-    >>> g, x = torch.randn(2, 200, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    >>> g, x = torch.randn(2, 400, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     >>> B = torch.tensor([[1.0, 2.0], [0.0, 3.0]], dtype=torch.float64)
     >>> found = effective_step(g, x, ((g @ B) * x).sum(-1))
     >>> bool(torch.allclose(found.step, B))

@@ -135,8 +135,7 @@ def measure(
     if not ends.isfinite().all():
         raise TrainingError(f"--step-size {one_pass.share:g}: SGD has diverged; give a smaller one.")
     c = number(leading_excess(population.setting))
-    isotropic = all(torch.equal(matrix, population.unit) for matrix in (population.covariance, population.prior))
-    even = float(compile_expression(leading_even_excess())(population.values)) if isotropic else None
+    even = float(compile_expression(leading_even_excess())(population.values)) if one_pass.isotropic else None
     points = []
     for row, count in enumerate(tasks):
         population.reseed(seed, 1, count)

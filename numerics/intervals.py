@@ -45,7 +45,8 @@ def batched(draws: Tensor) -> Tensor:
 def mean_of(draws: Tensor) -> Interval:
     """The mean of independent draws (N,); that of draws ≥ 0 is so too.
 
-    >>> mean_of(torch.ones(128))
+    >>> from torch import ones
+    >>> mean_of(ones(128))
     Interval(value=1.0, low=1.0, high=1.0, error=0.0)
     """
     batches = batched(draws)

@@ -223,10 +223,10 @@ def _member_distances(
     if not members:
         return []
     apart: list[Tensor] = []
-    for done, (tokens, _) in enumerate(drawn(setting, seed, 2, prompts), 1):
+    for tokens, _ in drawn(setting, seed, 2, prompts):
         predicted = model(tokens, "stationary families")
         apart.append(torch.stack([(predicted - prediction_of(v, M, tokens)).square() for *_, v, M in members]))
-        progress("stationary families", done, BATCHES)
+        progress("stationary families", sum(part.shape[1] for part in apart), prompts)
     squares = [mean_of(row) for row in torch.cat(apart, dim=1)]
     return [
         Distance(name, square, square.over(unit), True, kind, tried)

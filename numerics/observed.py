@@ -11,11 +11,12 @@ from torch import Generator, Tensor
 from numerics import predictors
 from numerics.evaluate import DTYPE, to_tensor
 from numerics.foreign import ForeignModel
-from numerics.intervals import BATCHES
 from numerics.objective import ExactObjective
 from numerics.samplers import PromptSampler
 from theory import Linear, Setting
 
+DRAWN = 1 << 20
+"""Numbers in a chunk of prompts: 8 MiB"""
 KEPT = 4096
 """Prompts whose tokens are kept, for choices that are then judged on others"""
 
@@ -49,21 +50,23 @@ def fresh(setting: Setting, seed: int, stream: int) -> PromptSampler:
 
 
 def drawn(setting: Setting, seed: int, stream: int, prompts: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Tokens and targets of so many prompts, a multiple of BATCHES, batch by batch."""
+    """Tokens and targets of so many prompts, in chunks."""
     sampler = fresh(setting, seed, stream)
-    return (sampler.tokens(prompts // BATCHES) for _ in range(BATCHES))
+    size = max(1, DRAWN // ((sampler.context + 1) * (sampler.dimension + 1)))
+    return (sampler.tokens(min(size, prompts - start)) for start in range(0, prompts, size))
 
 
 def observe(
     model: ForeignModel, objective: ExactObjective, *, prompts: int, seed: int, progress: Callable[[int, int], None] = lambda done, of: None
 ) -> Observed:
-    """Asks the model and every reference predictor for the same prompts, a multiple of BATCHES."""
+    """Asks the model and every reference predictor for the same prompts."""
     setting = objective.setting
     prior = to_tensor(setting.response.covariance.as_explicit()) if isinstance(setting.response, Linear) else None
     noise = float(setting.noise_variance)
     columns: list[list[Tensor]] = []
     tokens_kept: list[Tensor] = []
-    for done, (tokens, target) in enumerate(drawn(setting, seed, 0, prompts), 1):
+    done = 0
+    for tokens, target in drawn(setting, seed, 0, prompts):
         x, y, query = split(tokens)
         row = [
             model(tokens, "fresh prompts"),
@@ -76,13 +79,13 @@ def observe(
         ]
         row += [] if prior is None else [predictors.ridge(x, y, query, noise=noise, prior=prior)]
         columns.append(row)
-        if sum(map(len, tokens_kept)) < min(KEPT, prompts):
-            tokens_kept.append(tokens)
-        progress(done, BATCHES)
+        tokens_kept.append(tokens[: max(0, KEPT - done)])
+        done += len(tokens)
+        progress(done, prompts)
     parts = [torch.cat(column) for column in zip(*columns, strict=True)]
     prediction, flipped, target, gradient, query, optimum, least = parts[:7]
     ridge = parts[7] if prior is not None else None
-    return Observed(prediction, flipped, target, gradient, query, optimum, ridge, least, torch.cat(tokens_kept)[:KEPT])
+    return Observed(prediction, flipped, target, gradient, query, optimum, ridge, least, torch.cat(tokens_kept))
 
 
 def split(tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:

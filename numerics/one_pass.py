@@ -71,10 +71,14 @@ class OnePass:
     share    γ_0 tr(H) tr(H̃), in the paper 1/c with c > 1 not given; by default SHARE, or half of what is stable where that is less
     moment   H̃ = E z zᵀ = G/n
     optimum  Γ* = nB*ᵀ
+
+    Raises ConfigError where the tasks are not N(0, I), or γ_0 is known to be too large.
     """
 
     def __init__(self, population: Population, share: float | None = None) -> None:
         self.population = population
+        if not torch.allclose(population.prior @ population.prior.mT, population.unit, rtol=0, atol=1e-12):
+            raise ConfigError("one pass of SGD: tasks must be N(0, I), as in the paper; give the response isotropic.")
         objective, weighted = population.objective, population.setting.moments.C
         values = {notation.n: population.values[notation.n], notation.K: objective.cross, notation.C: to_tensor(weighted.as_explicit())}
         self.n = float(population.setting.context_length)

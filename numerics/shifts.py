@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import torch
 from sympy import Rational, sympify
-from theory.bayes import bayes_risk
 from torch import Tensor
 
 from numerics.errors import ConfigError, ModelError
@@ -24,6 +23,7 @@ from numerics.intervals import Interval, mean_of
 from numerics.objective import ExactObjective
 from numerics.observed import drawn
 from theory import CovariateLaw, Setting, TheoryError
+from theory.bayes import bayes_risk
 
 SCALES = (Rational(1, 2), Rational(1), Rational(3, 2), Rational(2))
 

@@ -66,6 +66,14 @@ def test_streams_add_up():
     assert len(two.losses(8)) == 2
 
 
+def test_a_step_of_the_larger_configuration():
+    """That of the literature, which is trained on a GPU by the same command: 12 layers, 8 heads, d = 20."""
+    values = {"model": "transformer", "dimension": 20, "context": 40, "depth": 12, "width": 256, "heads": 8, "batch": 2}
+    trainer = DeepTrainer(build_config({**values, "device": "cpu"}), None)
+    assert sum(weight.numel() for weight in trainer.model.parameters()) > 9e6
+    assert 0 < float(trainer.advance()) < 1e3
+
+
 REFUSED = {
     "--heads": ["--heads", "2"],
     "--width": [*TINY["transformer"], "--width", "9"],
@@ -75,6 +83,7 @@ REFUSED = {
     "--depth": [*TINY["linear"], "--depth", "0"],
     "--closer": [*TINY["softmax"], "--closer", "3"],
     "--model": ["--model", "mamba"],
+    "--learning-rate": [*TINY["linear"], "--learning-rate", "0"],
     "--tolerance": [*TINY["transformer"], "--tolerance", "nan"],
 }
 

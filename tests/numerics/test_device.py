@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from numerics.config import TrainConfig
+from numerics.deep import train_deep
+from numerics.deep_config import build_config
 from numerics.folder import RunFolder
 from numerics.moments import MomentSampler
 from numerics.objective import ExactObjective
@@ -54,3 +58,15 @@ def test_moments_on_cuda_have_the_mean_of_theory():
 def test_auto_takes_the_gpu_where_there_is_one():
     expected = "cuda" if torch.cuda.is_available() else "cpu"
     assert TrainConfig.build(device="auto").torch_device.type == expected
+
+
+@needs_cuda
+@pytest.mark.parametrize("model", ["transformer", "linear", "softmax"])
+def test_deep_models(tmp_path, model):
+    """The larger configuration of the literature, a few steps of it"""
+    size = {"depth": 12, "heads": 8, "width": 256} if model == "transformer" else {"depth": 3}
+    config = build_config({"model": model, "dimension": 8, "context": 20, "steps": 20, "prompts": 1024, "device": "cuda", **size})
+    result = train_deep(config, RunFolder.create(tmp_path / "run", config))
+    assert result.device.startswith("cuda")
+    assert result.verdict in ("agrees", "not converged")
+    assert math.isfinite(result.loss_trained)
