@@ -105,11 +105,11 @@ class ForeignModel:
 
     def _differentiated(self, tokens: Tensor, stage: str) -> Tensor | None:
         given = self._input(tokens).requires_grad_()
-        with torch.enable_grad():
-            returned = self._returned(given, stage)
-            if not returned.requires_grad:
-                return None
-            (slope,) = torch.autograd.grad(returned.sum(), given, allow_unused=True)
+        try:
+            with torch.enable_grad():
+                (slope,) = torch.autograd.grad(self._returned(given, stage).sum(), given, allow_unused=True)
+        except (ModelError, RuntimeError):  # it is cut off from its input, or leaves torch
+            return None
         return None if slope is None else slope[:, -1, :-1].cpu().to(DTYPE)
 
     def try_out(self, tokens: Tensor) -> None:

@@ -116,6 +116,7 @@ def measured(
 ) -> Measures:
     """Asks the model for all there is to know. Raises ModelError, ConfigError, and TheoryError for a setting without a known optimum."""
     foreign = ForeignModel(model)
+    _refuse_symbols(setting)
     count = _rounded(default_prompts(setting) if prompts is None else prompts, int(setting.dimension))
     objective = objective_of(setting)
     if objective.null == 0:
@@ -172,6 +173,17 @@ def measured(
         symmetries=tuple(symmetries(foreign, coordinates, tokens, seed)),
         rounding=foreign.rounding,
     )
+
+
+def _refuse_symbols(setting: Any) -> None:
+    if not isinstance(setting, Setting):
+        raise ConfigError(f"setting: must be a theory.Setting, got a {type(setting).__name__}.")
+    sizes = setting.dimension, setting.context_length
+    free = {*setting.noise_variance.free_symbols, *(symbol for size in sizes for symbol in size.free_symbols)}
+    free |= setting.covariates.second_moment.free_symbols
+    if free:
+        shown = ", ".join(sorted(map(str, free)))
+        raise ConfigError(f"setting: prompts are drawn, so it must be of numbers; give {shown} a value.")
 
 
 def _rounded(prompts: int, dimension: int) -> int:

@@ -28,27 +28,28 @@ class Block(nn.Module):
         self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, h: Tensor, seen: Tensor) -> Tensor:
-        """h (batch, tokens, width); seen (tokens, tokens) says which tokens (columns) each one (rows) attends to"""
+        """h (batch, tokens, width); seen (tokens, k) says to which of the first k tokens each one attends"""
         batch, tokens, width = h.shape
         split = self.query_key_value(self.norm_attention(h)).view(batch, tokens, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4)  # each (batch, heads, tokens, width/heads)
-        attended = scaled_dot_product_attention(query, key, value, attn_mask=seen)
+        keys = seen.shape[1]
+        attended = scaled_dot_product_attention(query, key[:, :, :keys], value[:, :, :keys], attn_mask=seen)
         h = h + self.out(attended.transpose(1, 2).reshape(batch, tokens, width))
         return h + self.down(gelu(self.up(self.norm_mlp(h))))
 
 
 class Transformer(nn.Module):
-    """Pre-norm blocks over the tokens (x_i, y_i) of the examples and (x_i, 0) of the queries.
+    """Pre-norm blocks over a learned first token, the tokens (x_i, y_i) of the examples and (x_i, 0) of the queries.
 
-    An example attends to itself and those before it; the query after k examples attends to itself and to these k. Learned vectors tell
-    examples from queries, and how many examples came before. So one pass gives the prediction at every length of the context.
+    An example attends to the first token, itself and those before it; the query after k examples to the first token and these k. Learned
+    vectors tell examples from queries, and how many examples came before. So one pass gives the prediction at every length of the context.
     """
 
     def __init__(self, *, dimension: int, context: int, depth: int, width: int, heads: int) -> None:
         super().__init__()
         self.dimension, self.context = dimension, context
         self.embed = nn.Linear(dimension + 1, width)
-        self.kind = nn.Parameter(0.02 * torch.randn(2, width))
+        self.first, self.kind = nn.Parameter(0.02 * torch.randn(width)), nn.Parameter(0.02 * torch.randn(2, width))
         self.position = nn.Parameter(0.02 * torch.randn(context + 1, width))
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.norm, self.readout = nn.LayerNorm(width), nn.Linear(width, 1)
@@ -75,19 +76,17 @@ class Transformer(nn.Module):
         asked = torch.cat([queries, torch.zeros_like(queries[..., :1])], dim=-1)
         h = torch.cat(
             [
+                self.first.expand(len(x), 1, -1),
                 self.embed(labelled) + self.kind[0] + self.position[1 : examples + 1],
                 self.embed(asked) + self.kind[1] + self.position[lengths],
             ],
             dim=1,
         )
-        order = torch.arange(examples, device=x.device)
-        seen = torch.zeros(h.shape[1], h.shape[1], dtype=torch.bool, device=x.device)
-        seen[:examples, :examples] = order <= order[:, None]
-        seen[examples:, :examples] = order < lengths[:, None]
-        seen[examples:, examples:] = torch.eye(len(lengths), dtype=torch.bool, device=x.device)
+        order = torch.arange(examples + 1, device=x.device)
+        seen = order <= torch.cat([order, lengths])[:, None]
         for block in self.blocks:
             h = block(h, seen)
-        predicted: Tensor = self.readout(self.norm(h[:, examples:]))[..., 0]
+        predicted: Tensor = self.readout(self.norm(h[:, examples + 1 :]))[..., 0]
         return predicted
 
 

@@ -1,6 +1,7 @@
 """The exact layer: the expected pre-training loss of linear self-attention, and its minimisers. Never a float."""
 
 from theory.attention import LinearAttention
+from theory.bayes import bayes_risk
 from theory.covariates import (
     CovariateLaw,
     Gaussian,
@@ -66,6 +67,7 @@ __all__ = [
     "UndefinedMoment",
     "Uniform",
     "UnknownMoment",
+    "bayes_risk",
     "enclosure",
     "global_minimiser",
     "gradient_flow",
