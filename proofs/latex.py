@@ -13,7 +13,7 @@ from proofs.language import Named, NamedMatrix
 from proofs.printing.formula import Writer
 from proofs.printing.lines import RELATION, Line, Piece, broken, width
 from proofs.printing.names import Names
-from proofs.printing.script import ATOM, FACTORS, RELATED, Form, Script
+from proofs.printing.script import ATOM, FACTORS, RELATED, WORDS, Form, Script
 from theory.notation import NAMES, TABLE
 
 SYMBOLS = {entry.symbol.name: entry.latex for entry in TABLE if isinstance(entry.symbol, Symbol | MatrixSymbol)}
@@ -36,22 +36,13 @@ _SIGNS = {
     "∣": r"\mid",
     "⟺": r"\iff",
     "⟹": r"\implies",
-    "and": r"\text{ and }",
-    "or": r"\text{ or }",
-    "is invertible": r"\text{ is invertible}",
-    "is orthogonal": r"\text{ is orthogonal}",
-    "has any law": r"\text{ has any law}",
-    "have any joint law": r"\text{ have any joint law}",
-    "are independent": r"\text{ are independent}",
     "→": r"\to",
-    "keeps the law": r"\text{ keeps the joint law}",
-    "keeps the law for orthogonal": r"\text{ keeps the joint law for every orthogonal }Q",
-    "has as its rows, with": r"\text{ has rows that, with }",
-    "tokens": r"\text{, are independent with one law given a random function}",
-    "has independent rows": r"\text{ has independent rows}\sim",
     ",": ",",
     " ": "",
+    **{sign: rf"\text{{{words}}}" for sign, words in WORDS.items()},
 }
+_SIGNS["keeps the law for orthogonal"] += "Q"
+_SIGNS["has independent rows"] += r"\sim"
 _SPACE = {"+": 0.45, "−": 0.45, "·": 0.45, ",": 0.17, "⟺": 1.1, "⟹": 1.1}  # around a sign, in ems; 0.56 around a relation
 _SIZES = ("", r"\big", r"\Big", r"\bigg", r"\Bigg")
 

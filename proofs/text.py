@@ -15,27 +15,15 @@ from proofs.printing.lines import Piece, broken
 from proofs.printing.names import Names, earlier, replacements
 from proofs.printing.prose import GREEK
 from proofs.printing.scopes import grouped
-from proofs.printing.script import ATOM, FACTORS, RAISED, TERMS, Form, Script
+from proofs.printing.script import ATOM, FACTORS, RAISED, TERMS, WORDS, Form, Script
 from proofs.rules.citation import FACTS
 from proofs.verdict import Verdict
 from theory.notation import NAMES
 
 _GREEK = {name.removeprefix("var"): letter for letter, name in GREEK.items()}
-_SIGNS = {
-    "unary −": "−",
-    " ": " ",
-    ",": ", ",
-    "is invertible": " is invertible",
-    "is orthogonal": " is orthogonal",
-    "has independent rows": " has independent rows ∼ ",
-    "has any law": " has any law",
-    "have any joint law": " have any joint law",
-    "are independent": " are independent",
-    "keeps the law": " keeps the joint law",
-    "keeps the law for orthogonal": " keeps the joint law for every orthogonal Q",
-    "has as its rows, with": " has rows that, with ",
-    "tokens": ", are independent with one law given a random function",
-}
+_SIGNS = {"unary −": "−", " ": " ", ",": ", ", **WORDS}
+_SIGNS["keeps the law for orthogonal"] += "Q"
+_SIGNS["has independent rows"] += " ∼ "
 _RAISED = str.maketrans("0123456789-T", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ")
 _ABBREVIATIONS = {name.name: name.text for name in NAMES}
 

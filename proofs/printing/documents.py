@@ -218,9 +218,9 @@ class _Page:
 
     def _reason(self, step: Step) -> str:
         """The rule in words, and what it uses."""
-        words = _spoken(step.rule)
+        words = spoken(step.rule)
         if step.rule == "citation" and step.arguments:
-            words = rf"{_spoken(step.arguments[0])} \cite{{{FACTS[step.arguments[0]].source}}}"
+            words = rf"{spoken(step.arguments[0])} \cite{{{FACTS[step.arguments[0]].source}}}"
         own = earlier(self.theorem, step)
         theorems = [self._referred(premise.label) for premise in step.premises if isinstance(premise, Theorem)]
         used = theorems + ([rf"\cref{{{','.join(f'step:{self.theorem.label}:{i}' for i in own)}}}"] if own else [])
@@ -256,7 +256,7 @@ class _Page:
         return [(name, f"{text}.") for name, text in rows if text]
 
 
-def _spoken(name: str) -> str:
+def spoken(name: str) -> str:
     """A rule or a fact in words."""
     proper = {"gaussian-moment": "Gaussian moments", "isserlis": "Isserlis", "fubini": "Fubini"}
     return proper.get(name, name.replace("-", " "))
@@ -312,12 +312,12 @@ def _credited(papers: str) -> str:
 
 def _facts_cited(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
     cited = {fact for verdict in verdicts if verdict.certificate for fact in verdict.certificate.citations}
-    return [(_spoken(name), _fact(name)) for name in FACTS if name in cited]
+    return [(spoken(name), _fact(name)) for name in FACTS if name in cited]
 
 
 def _rules_used(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
     used = {step.rule for verdict in verdicts for step in verdict.theorem.steps}
-    return [(_spoken(name), prose(_explained(name))) for name in RULES if name in used]
+    return [(spoken(name), prose(_explained(name))) for name in RULES if name in used]
 
 
 def _explained(rule: str) -> str:

@@ -1,4 +1,4 @@
-"""Expressions of `proofs.language`, laid out for reading: one walk, written down in LaTeX or in Unicode by a script.
+"""Expressions of `proofs.language`, laid out for reading: one walk, written down in LaTeX, Unicode or MathML by a script.
 
 What is read is what was checked. The walk keeps the expression's shape: it pulls signs forward, drops factors 1 and identity matrices
 beside other factors, and brackets whatever binds less tightly than its surroundings; it evaluates nothing.
@@ -117,11 +117,11 @@ class Writer:
 
     def _identity(self, expr: Any) -> Form:
         if expr.shape[0] == 1:
-            return self._atom("1")
+            return self.script.number(Rational(1))
         return self._atom(self.script.function("I", (self._plain(expr.shape[0]),)))
 
     def _zero(self, _: Any) -> Form:
-        return self._atom("0")
+        return self.script.number(Rational(0))
 
     def _plain(self, expr: Any) -> str:
         return "".join(piece.text for piece in self.form(expr).pieces)
@@ -185,7 +185,7 @@ class Writer:
             forms.append(self.form(matrix) if alone else self._tight(matrix, FACTORS))
             dots.append(False)
         if not forms:
-            return self._atom("1")
+            return self.script.number(Rational(1))
         if len(forms) == 1:
             return forms[0]
         pieces: list[Piece] = list(forms[0].pieces)
@@ -249,7 +249,7 @@ class Writer:
         return self._in_brackets(both, "[", self._mean_over(expr.args[2]))._replace(binding=RAISED)
 
     def _predictor(self, expr: Any) -> Form:
-        return self._arguments(str(expr.args[0]), expr.args[1:])
+        return self._arguments(self.script.symbol(str(expr.args[0]), expr), expr.args[1:])
 
     def _arguments(self, name: str, arguments: Iterable[Any]) -> Form:
         comma = self.script.sign(",")
@@ -279,7 +279,7 @@ class Writer:
 
     def _definite(self, expr: Any) -> Form:
         sign = "≻" if isinstance(expr, PositiveDefinite) else "⪰"
-        return self._joined([self.form(expr.args[0]), self._atom("0")], sign, RELATION, RELATED)
+        return self._joined([self.form(expr.args[0]), self._zero(expr)], sign, RELATION, RELATED)
 
     def _invertible(self, expr: Any) -> Form:
         form = self.form(expr.args[0])

@@ -1,9 +1,10 @@
-"""Prose with Unicode mathematics in it, as notes and titles are written, in LaTeX."""
+"""Prose with Unicode mathematics in it, as notes and titles are written: where its formulas are, and the whole in LaTeX."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import partial
 
 from proofs.errors import TypesettingError
@@ -45,18 +46,23 @@ def prose(text: str) -> str:
     >>> prose("50% of “Akyürek & al.”")
     '50\\% of ``Aky\\"{u}rek \\& al.\'\''
     """
+    return written(text, plain=_plain, mathematics=lambda span: f"${formula(span)}$", code=lambda part: rf"\texttt{{{_plain(part)}}}")
+
+
+def written(text: str, *, plain: Callable[[str], str], mathematics: Callable[[str], str], code: Callable[[str], str]) -> str:
+    """Text with its words, its formulas, and what stands between backquotes written each in its own way."""
     parts = re.sub('"([^"]*)"', "“\\1”", text).split("`")
-    return "".join(rf"\texttt{{{_plain(part)}}}" if i % 2 else _mixed(part) for i, part in enumerate(parts))
+    return "".join(code(part) if i % 2 else _mixed(part, plain, mathematics) for i, part in enumerate(parts))
 
 
-def _mixed(text: str) -> str:
+def _mixed(text: str, plain: Callable[[str], str], mathematics: Callable[[str], str]) -> str:
     out: list[str] = []
     run: list[str] = []
 
     def close() -> None:
         if run:
             span = " ".join(run)
-            out.append(f"${formula(span)}$" if any(_kind(word) in "mo" for word in run) else _plain(span))
+            out.append(mathematics(span) if any(_kind(word) in "mo" for word in run) else plain(span))
             run.clear()
 
     words = _words(text)
@@ -66,7 +72,7 @@ def _mixed(text: str) -> str:
         operand = bool(run) and _kind(run[-1]) == "o" and re.fullmatch(r"[A-Z]?[a-zA-Z]{1,2}", core) is not None  # y = Xw
         if not core or (_kind(core) == "t" and not operand) or article:
             close()
-            out.append(_plain(before + core + after))
+            out.append(plain(before + core + after))
             continue
         if before:
             close()
@@ -75,7 +81,7 @@ def _mixed(text: str) -> str:
             if before:
                 run[0] = core
             close()
-            out[-1] = _plain(before) + out[-1] + _plain(after)
+            out[-1] = plain(before) + out[-1] + plain(after)
     close()
     lead = " " if text[:1].isspace() else ""
     return lead + " ".join(out) + (" " if text[-1:].isspace() and out else "")

@@ -1,4 +1,4 @@
-"""What is the same in every script, and what a script must say: LaTeX is one, Unicode another."""
+"""What is the same in every script, and what a script must say: LaTeX is one, Unicode another, MathML a third."""
 
 from __future__ import annotations
 
@@ -12,6 +12,22 @@ from proofs.printing.lines import Piece
 
 LOGIC, RELATED, TERMS, FACTORS, RAISED, ATOM = range(6)  # how tightly a form binds
 
+WORDS = {
+    "and": " and ",
+    "or": " or ",
+    "is invertible": " is invertible",
+    "is orthogonal": " is orthogonal",
+    "has independent rows": " has independent rows",
+    "has any law": " has any law",
+    "have any joint law": " have any joint law",
+    "are independent": " are independent",
+    "keeps the law": " keeps the joint law",
+    "keeps the law for orthogonal": " keeps the joint law for every orthogonal ",
+    "has as its rows, with": " has rows that, with ",
+    "tokens": ", are independent with one law given a random function",
+}
+"""The signs that are words, with the spaces around them."""
+
 
 class Form(NamedTuple):
     """A formula, or a part of one: its pieces, how tightly it binds, and how tall its brackets must be."""
@@ -22,7 +38,7 @@ class Form(NamedTuple):
 
 
 class Script(ABC):
-    """How pieces are written: LaTeX or Unicode."""
+    """How pieces are written: LaTeX, Unicode or MathML."""
 
     @abstractmethod
     def piece(self, text: str) -> Piece:
