@@ -150,7 +150,7 @@ class DeepTrainer(Loop):
 def trained_model(path: Path) -> tuple[DeepConfig, nn.Module]:
     """The config and the model of a finished run. Raises RunFolderError."""
     try:
-        config = build_config(json.loads((path / CONFIG).read_text()))
+        config = build_config({**json.loads((path / CONFIG).read_text()), "device": "cpu"})  # wherever it was trained
         weights = load_file(path / WEIGHTS)
     except FileNotFoundError as error:
         raise RunFolderError(

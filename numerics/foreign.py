@@ -21,6 +21,8 @@ TRIED = 64
 """Prompts on which it is tried whether predictions are a function of their prompt alone"""
 FINEST, COARSEST = 1e-9, 0.05
 """Relative changes of a prediction that are rounding: 1000 units in the last place of the model's dtype, but within these bounds."""
+GREATEST = 1e75
+"""Of which the fourth power is still a float64"""
 DIFFERENCE = 1e-5
 """The step of central differences in x_q, relative to its size, of a float64 function; in other dtypes the cube root of their rounding"""
 
@@ -94,12 +96,12 @@ class ForeignModel:
         if predicted.is_complex():
             raise ModelError(f"{stage}: the model returned complex numbers ({predicted.dtype}), expected real ones.")
         predicted = predicted.to(DTYPE).reshape(count)
-        bad = ~torch.isfinite(predicted)
+        bad = ~(predicted.abs() < GREATEST)
         if bad.any():
             first = int(bad.nonzero()[0])
             raise ModelError(
-                f"{stage}: {int(bad.sum())} of {count} predictions are not finite, the first {float(predicted[first])} at prompt {first}; "
-                "mend the weights or the model."
+                f"{stage}: {int(bad.sum())} of {count} predictions are not finite (below {GREATEST:g}), the first "
+                f"{float(predicted[first])} at prompt {first}; mend the weights or the model."
             )
         return predicted
 
@@ -110,7 +112,9 @@ class ForeignModel:
                 (slope,) = torch.autograd.grad(self._returned(given, stage).sum(), given, allow_unused=True)
         except (ModelError, RuntimeError):  # it is cut off from its input, or leaves torch
             return None
-        return None if slope is None else slope[:, -1, :-1].cpu().to(DTYPE)
+        if slope is None or not bool(torch.isfinite(slope).all()):
+            return None
+        return slope[:, -1, :-1].cpu().to(DTYPE)
 
     def try_out(self, tokens: Tensor) -> None:
         """Whether a prediction depends on its prompt alone: not on chance, nor on the other prompts or their order."""

@@ -102,11 +102,10 @@ def _is(distance: Distance, tolerance: float) -> bool:
 def _is_ridge(found: Measures, ridge: Distance, optimum: Distance, tolerance: float) -> bool:
     """Near enough by the measure of `RIDGE_EXCESS`, or within the tolerance where there is nothing that ridge leaves"""
     noise = float(found.setting.noise_variance)
-    seen = found.observed
-    bayes = (
-        found.bayes if found.bayes is not None else float((seen.ridge - seen.target).square().mean()) if seen.ridge is not None else noise
-    )
-    near = ridge.square.value <= max(RIDGE_EXCESS * (bayes - noise), tolerance**2 * found.unit)
+    bayes, seen = found.bayes, found.observed
+    if bayes is None and seen.ridge is not None:  # measured where it is not known
+        bayes = float((seen.ridge - seen.target).square().mean())
+    near = ridge.square.value <= max(RIDGE_EXCESS * ((bayes or 0.0) - noise), tolerance**2 * found.unit)
     return near and RIDGE_CLOSER * ridge.square.value <= optimum.square.value
 
 

@@ -117,6 +117,8 @@ def measured(
     """Asks the model for all there is to know. Raises ModelError, ConfigError, and TheoryError for a setting without a known optimum."""
     foreign = ForeignModel(model)
     _refuse_symbols(setting)
+    if not 0 <= seed < 2**31:
+        raise ConfigError(f"--seed: must be from 0 to 2³¹ − 1, got {seed}.")
     count = _rounded(default_prompts(setting) if prompts is None else prompts, int(setting.dimension))
     objective = objective_of(setting)
     if objective.null == 0:

@@ -22,7 +22,7 @@ from report.folder import Run, Table, read
 from report.theory import section, theorems
 
 VERDICTS = {
-    "agrees": ("good", "✓", "what was measured agrees with the theory"),
+    "agrees": ("good", "✓", "what was measured is as the theory says, as far as it speaks of this model"),
     "other stationary point": ("fair", "◆", "training ended in another stationary point, which the theory names"),
     "not converged": ("fair", "…", "training has not reached its target, so nothing is said for or against the theory"),
     "contradicts": ("bad", "✗", "a measurement contradicts the theory"),

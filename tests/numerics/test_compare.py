@@ -284,6 +284,7 @@ NO_MODELS = {
     "complex": (lambda z: z[:, 0, 0] * 1j, "complex", "real"),
     "a tuple": (Listed(torch.float64), "returned a tuple", "tensor (64,)"),
     "NaN": (spoilt(np.nan), "predictions are not finite", "nan at prompt"),
+    "beyond all bounds": (spoilt(1e80), "predictions are not finite (below 1e+75)", "1e+80 at prompt"),
     "infinity": (spoilt(-np.inf), "predictions are not finite", "-inf at prompt"),
     "raises": (failing(ZeroDivisionError("division by zero")), "the model raised ZeroDivisionError: division by zero", "prompts 64×7×3"),
     "raises in lines": (failing(KeyError("first\nsecond")), "the model raised KeyError", "numpy array"),
@@ -310,11 +311,13 @@ def test_what_is_refused_besides():
     for prompts in (1, 255):
         with pytest.raises(ConfigError, match="--prompts"):
             verify(step_model(STEP), ISOTROPIC, prompts=prompts)
+    with pytest.raises(ConfigError, match="--seed"):
+        verify(step_model(STEP), ISOTROPIC, prompts=FEW, seed=-1)
     with pytest.raises(ConfigError, match=r"must be a theory\.Setting, got a int"):
         verify(step_model(STEP), 3)
     n, s = symbols("n", integer=True, positive=True), symbols("s", positive=True)
     for changed in ({"context_length": n}, {"noise_variance": s}, {"covariates": Gaussian(MatrixSymbol("Sigma", 2, 2))}):
-        with pytest.raises(ConfigError, match="give (n|s|Sigma) a value"):
+        with pytest.raises(ConfigError, match=r"give (n|s|Sigma) a value"):
             verify(step_model(STEP), replace(ISOTROPIC, **changed))
     with pytest.raises(ConfigError, match="labels are all 0"):
         verify(step_model(STEP), replace(ISOTROPIC, response=Linear(zeros(2, 2)), noise_variance=0))
