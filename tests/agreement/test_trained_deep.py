@@ -5,7 +5,6 @@ What is asserted is deterministic on one machine (seed, one thread) and far from
 
 import json
 
-import pytest
 from click.testing import CliRunner
 
 from numerics.train import main
