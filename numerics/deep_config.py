@@ -25,7 +25,6 @@ class DeepConfig(RunConfig):
     depth: int = Field(2, ge=1, description="layers")
     heads: int = Field(1, ge=1, description="heads of a layer's attention")
     prompts: int = Field(1 << 16, ge=64, multiple_of=64, description="fresh prompts on which the model is judged")
-    threads: int = Field(2, ge=1, description="CPU threads")
 
     def refuse_contradictions(self) -> None:
         response = self.setting.response
@@ -51,8 +50,8 @@ class TransformerConfig(DeepConfig):
     model: Literal["transformer"] = "transformer"
     depth: int = Field(4, ge=1, description="layers")
     width: int = Field(32, ge=1, description="dimension of the residual stream")
-    heads: int = Field(4, ge=1, description="heads of a layer's attention")
-    steps: int = Field(5000, ge=1, description="optimiser steps at most")
+    heads: int = Field(2, ge=1, description="heads of a layer's attention")
+    steps: int = Field(3000, ge=1, description="optimiser steps at most")
     batch: int = Field(256, ge=1, description="prompts a step")
     learning_rate: float | None = Field(
         None, gt=0, le=1e30, allow_inf_nan=False, description="peak of the schedule, of Muon on the matrices of the blocks (default 0.015)"
@@ -83,7 +82,6 @@ class StackConfig(DeepConfig):
 
     steps: int = Field(4000, ge=1, description="optimiser steps at most")
     batch: int = Field(512, ge=1, description="prompts a step")
-    threads: int = Field(1, ge=1, description="CPU threads")
     learning_rate: float | None = Field(
         None, gt=0, le=1e30, allow_inf_nan=False, description="peak of the schedule, of Adam (default 0.01)"
     )
