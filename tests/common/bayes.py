@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from functools import cache
 from typing import Any
 
@@ -21,18 +20,6 @@ SIZES = [(1, 1), (1, 4), (2, 2), (2, 3), (2, 5), (2, 6), (3, 1), (3, 2), (3, 3),
 FEW = [(1, 1), (1, 4), (1, 7), (2, 2), (2, 3), (2, 4), (2, 7), (3, 1), (4, 2), (3, 4), (3, 6)]
 """Those whose joint density of the eigenvalues is integrated; three of them have a smooth one for even k only."""
 SHIFTS = (Rational(1, 4), Rational(7, 3))
-
-
-def altered(module: Any, *replacements: tuple[str, str]) -> Any:
-    """The module with pieces of its text replaced, each of which occurs once."""
-    with open(module.__file__, encoding="utf-8") as file:
-        source = file.read()
-    for old, new in replacements:
-        assert source.count(old) == 1, old
-        source = source.replace(old, new)
-    other = types.ModuleType("theory.bayes_altered")
-    exec(compile(source, "altered", "exec"), vars(other))
-    return other
 
 
 SHORT = (("arb(int((0.7 * ctx.prec) ** 0.5) + 2)", "arb(2)"),)

@@ -5,10 +5,6 @@ Each check takes the module that it is to judge, so that a mutant can stand in f
 
 from __future__ import annotations
 
-import sys
-import types
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -42,19 +38,6 @@ LAWS = (
     "isotropic", "2,1", "sphere:covariance=2,1", "student-t:degrees=9", "laplace:mixing=1,0;1/2,1", "rademacher", "gaussian-mixture",
     "moments", "scale-mixture:covariance=3,1", "given-kurtosis:fourth=2",
 )  # fmt: skip
-
-
-@contextmanager
-def mutated(module: Any, old: str, new: str, source: str) -> Iterator[Any]:
-    """The module with one piece of its text replaced"""
-    assert source.count(old) == 1, old
-    changed = types.ModuleType(module.__name__ + "_mutant")
-    sys.modules[changed.__name__] = changed  # dataclasses look for it there
-    try:
-        exec(compile(source.replace(old, new), "mutant", "exec"), vars(changed))
-        yield changed
-    finally:
-        del sys.modules[changed.__name__]
 
 
 def normals(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -5,11 +5,11 @@ assertion); where the risk less the noise is 1 % off, the expected |t| is at lea
 """
 
 import pytest
+from common.altered import altered
 from common.bayes import (
     CASES,
     REFUSED,
     SHORT,
-    altered,
     check_density,
     check_far,
     check_limits,
@@ -90,31 +90,34 @@ def accepted(check, module):
 
 
 def test_the_truth_is_accepted():
-    unchanged = altered(bayes, ("from functools", "from functools"))
-    assert all(accepted(check, unchanged) for check in (check_density, check_far, check_near, check_middle, check_limits))
+    with altered(bayes) as unchanged:
+        assert all(accepted(check, unchanged) for check in (check_density, check_far, check_near, check_middle, check_limits))
 
 
 @pytest.mark.parametrize("change", DENSITY.values(), ids=DENSITY)
 def test_a_wrong_density_is_refused(change):
-    assert not accepted(check_density, altered(bayes, change))
+    with altered(bayes, change) as wrong:
+        assert not accepted(check_density, wrong)
 
 
 @pytest.mark.parametrize("check", [check_middle, check_far])
 @pytest.mark.parametrize("change", RESOLVENT.values(), ids=RESOLVENT)
 def test_a_wrong_resolvent_is_refused(change, check):
-    assert not accepted(check, altered(bayes, change))
+    with altered(bayes, change) as wrong:
+        assert not accepted(check, wrong)
 
 
 @pytest.mark.parametrize("change", RISK.values(), ids=RISK)
 def test_a_wrong_risk_is_refused(change):
-    assert not accepted(check_limits, altered(bayes, change))
+    with altered(bayes, change) as wrong:
+        assert not accepted(check_limits, wrong)
 
 
 def test_a_tail_left_out_is_seen():
-    right, wrong = altered(bayes, *SHORT), altered(bayes, *SHORT, (" + arb(0, tail.upper())", ""))
     value = bayes._error_function_integral(arb(1) / 2)
-    assert right._error_function_integral(arb(1) / 2).overlaps(value)
-    assert not wrong._error_function_integral(arb(1) / 2).overlaps(value)
+    with altered(bayes, *SHORT) as right, altered(bayes, *SHORT, (" + arb(0, tail.upper())", "")) as wrong:
+        assert right._error_function_integral(arb(1) / 2).overlaps(value)
+        assert not wrong._error_function_integral(arb(1) / 2).overlaps(value)
 
 
 def false_risks(case):

@@ -1,10 +1,9 @@
 """The measures of `numerics.compare` changed one at a time are refused by the checks that accept them. Deterministic, no error model."""
 
-import inspect
-
 import pytest
 from common import compared
-from common.compared import accepts, mutated
+from common.altered import altered
+from common.compared import accepts
 
 from numerics import alignment, effective, exact_weights, foreign, intervals, judgement, nearest, observed, shifts, symmetries
 
@@ -151,5 +150,5 @@ def test_the_truth_is_accepted(module, check):
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_wrong_measure_is_refused(name):
     module, check, old, new = MUTANTS[name]
-    with mutated(module, old, new, inspect.getsource(module)) as wrong:
+    with altered(module, (old, new)) as wrong:
         assert not accepts(getattr(compared, check), wrong)

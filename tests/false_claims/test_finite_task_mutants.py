@@ -3,12 +3,9 @@
 `theory.finite_tasks` is run with one piece of its text replaced and held against the routes of `common.finite_tasks`.
 """
 
-import inspect
-import sys
-import types
-
 import pytest
 import torch
+from common.altered import altered
 from common.finite_tasks import even_excess_by_cubature, leading_by_cubature, recursion_sgd, scalar_sgd
 from sympy import Matrix, Rational
 
@@ -19,7 +16,6 @@ from numerics.one_pass import OnePass
 from numerics.task_sets import Population, train_layer
 from theory import Gaussian, Linear, Setting, finite_tasks
 
-SOURCE = inspect.getsource(finite_tasks)
 SHEAR = Matrix([[1, 0], [Rational(1, 2), 1]])
 TILTED = Setting(
     covariates=Gaussian(Matrix([[2, 1], [1, 3]])), response=Linear(SHEAR * SHEAR.T), noise_variance=Rational(1, 4), context_length=7
@@ -54,16 +50,8 @@ SGD = {
 @pytest.fixture
 def mutant(request):
     """The module with a piece of its text replaced"""
-    old, new = request.param
-    assert SOURCE.count(old) == 1, old
-    module = types.ModuleType("theory.finite_tasks_mutant")
-    sys.modules[module.__name__] = module
-    try:
-        module.Rational = Rational
-        exec(compile(SOURCE.replace(old, new), "mutant", "exec"), module.__dict__)
+    with altered(finite_tasks, request.param, Rational=Rational) as module:
         yield module
-    finally:
-        del sys.modules[module.__name__]
 
 
 def population(**values):

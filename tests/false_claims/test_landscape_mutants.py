@@ -4,17 +4,12 @@ The module is run with one piece of its text replaced. The sample of coefficient
 factor 1.01 shows.
 """
 
-import inspect
-import sys
-import types
-
 import pytest
+from common.altered import altered
 from common.landscape import boundaries, check_profile, counted, predicted
 from sympy import Rational
 
 from theory import landscape
-
-SOURCE = inspect.getsource(landscape)
 
 COUNTS = {
     "lead: 1.01 of the first term": ("_factored((size - 1) * p**2", "_factored(Rational(101, 100) * (size - 1) * p**2"),
@@ -72,16 +67,8 @@ PROFILE = {
 @pytest.fixture
 def mutant(request):
     """The module with a piece of its text replaced"""
-    old, new = request.param
-    assert SOURCE.count(old) == 1, old
-    module = types.ModuleType("theory.landscape_mutant")
-    sys.modules[module.__name__] = module  # dataclasses look for it there
-    try:
-        module.Rational = Rational
-        exec(compile(SOURCE.replace(old, new), "mutant", "exec"), vars(module))
+    with altered(landscape, request.param, Rational=Rational) as module:
         yield module
-    finally:
-        del sys.modules[module.__name__]
 
 
 def counts_right(module):

@@ -13,11 +13,11 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from common.altered import altered
 from common.bayes import (
     CASES,
     REFUSED,
     SHORT,
-    altered,
     check_density,
     check_far,
     check_limits,
@@ -229,7 +229,8 @@ def test_certified_to_twelve_digits(d, k, noise):
 def test_what_is_cut_off_is_accounted_for():
     """The one integral that is not a special function, cut short: the ball widens, and holds the value."""
     whole = bayes._error_function_integral(arb(1) / 2)
-    cut = altered(bayes, *SHORT)._error_function_integral(arb(1) / 2)
+    with altered(bayes, *SHORT) as module:
+        cut = module._error_function_integral(arb(1) / 2)
     assert cut.overlaps(whole)
     assert cut.rad() > 0.001
 
