@@ -31,8 +31,7 @@ COMPARISON = "comparison.json"
 CHECKED = 1024
 """Prompts on which the distance to ridge is followed during training"""
 FALLING = 0.05
-"""What the excess still loses over the last tenth of the training of a stack that has not converged; what its excess may be above that
-of gradient descent"""
+"""Share by which the excess of a trained stack may be above that of gradient descent, or still fall over the last tenth of training"""
 ADAM_SHARE = 0.2
 """Of the learning rate: what the weights outside the blocks get from AdamW, where the matrices get the whole from Muon"""
 
@@ -261,20 +260,23 @@ def _transformer(config: TransformerConfig, rows: Sequence[AtLength]) -> tuple[s
 
 
 def _stack(config: DeepConfig, row: AtLength, excesses: Sequence[float]) -> tuple[str, str]:
-    """What is measured, of models that no theorem here is about; linear layers are to do as well as steps of gradient descent."""
-    tenth = max(1, len(excesses) // 10)
-    before, last = (sum(part) / tenth for part in (excesses[-2 * tenth : -tenth] or excesses[:tenth], excesses[-tenth:]))
+    """What is measured, of models that no theorem here is about: linear layers are to do as well as so many steps of gradient descent, softmax
+    ones to have stopped falling."""
     several = [(name, gap) for name, gap in row.gaps.items() if name != "least squares" and gap]
-    against = ", ".join(f"{name} {gap.value:.4g}" for name, gap in several)
-    # odd in the labels it is one step, and the even part cannot help: theorem general-gaussian
+    # one linear layer is one step, odd in the labels, and an even part, which cannot help: theorem general-gaussian
     backed = config.model == "linear" and config.depth == config.heads == 1
     status = "theory-backed, no such layer does better than one step" if backed else "measured only"
+    against = ", ".join(f"{name} {gap.value:.4g}" for name, gap in several)
     measured = f"{status}: its excess over the Bayes risk is {row.excess.value:.4g}; {against}"
+    if config.model == "linear":
+        best = min(gap.value for name, gap in several if "GD++" not in name)
+        if row.excess.value > best * (1 + FALLING):
+            return "not converged", f"{measured}. Linear layers can take these steps; train longer (--steps), or from another --seed"
+        return "agrees", measured
+    tenth = max(1, len(excesses) // 10)
+    before, last = (sum(part) / tenth for part in (excesses[-2 * tenth : -tenth] or excesses[:tenth], excesses[-tenth:]))
     if before > last * (1 + FALLING):
         return "not converged", f"{measured}. The excess still falls; train longer (--steps)"
-    best = min(gap.value for name, gap in several if "GD++" not in name)
-    if config.model == "linear" and row.excess.value > best * (1 + FALLING):
-        return "not converged", f"{measured}. {config.depth} linear layers can take these steps; train longer, or from another --seed"
     return "agrees", measured
 
 
