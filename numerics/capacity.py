@@ -21,7 +21,7 @@ from rich.table import Table
 
 from numerics.deep import COMPARISON, DeepTrainer, measured_model
 from numerics.deep_config import TransformerConfig
-from numerics.errors import ConfigError, NumericsError
+from numerics.errors import ConfigError, NumericsError, RunFolderError
 from numerics.figures import png
 from numerics.folder import CONFIG, Folder, RunFolder, refuse_used
 from numerics.intervals import Interval
@@ -117,10 +117,15 @@ main.params = [option(name, TransformerConfig.model_fields[name]) for name in SH
 def _folder(path: Path, configs: list[TransformerConfig]) -> Folder:
     """The study's folder, a new one or that of the same study."""
     plan = json.dumps([config.model_dump() for config in configs], indent=2) + "\n"
-    if not (path / "study.json").exists():
+    try:
+        stored = (path / "study.json").read_text()
+    except FileNotFoundError:
         refuse_used(path)
-    elif (path / "study.json").read_text() != plan:
-        raise ConfigError(f"--out {path}: holds another study; give its options, or a new folder.")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunFolderError(f"{path / 'study.json'}: cannot be read ({error}); give a new folder.") from None
+    else:
+        if stored != plan:
+            raise ConfigError(f"--out {path}: holds another study; give its options, or a new folder.")
     folder = Folder(path)
     folder.write("study.json", plan.encode())
     return folder
@@ -142,6 +147,7 @@ def _measured(console: Console, folder: Folder, configs: list[TransformerConfig]
             torch.set_num_threads(config.threads)
             trainer = DeepTrainer(config, cell)
             trainer.run(progress)
+            cell.save_weights(trainer.model.state_dict())
             rows = measured_model(config, trainer.model, trainer.device).rows
             cells.append(
                 Cell(
@@ -166,9 +172,9 @@ def _report(console: Console, folder: Folder, config: TransformerConfig, cells: 
     smallest, largest = (pick(cells, key=lambda cell: (cell.depth, cell.width)) for pick in (min, max))
     gain = smallest.excess.value - largest.excess.value
     nearer = gain > SURE * (smallest.excess.error + largest.excess.error)
-    verdict = "agrees" if nearer else "not converged"
+    verdict = "measured only" if nearer else "not converged"
     reason = (
-        f"measured only: {_named(largest)} is at squared distance {largest.excess.value:.3g} from ridge, {_named(smallest)} at "
+        f"{_named(largest)} is at squared distance {largest.excess.value:.3g} from ridge, {_named(smallest)} at "
         f"{smallest.excess.value:.3g}" + ("" if nearer else "; not surely nearer, train longer (--steps)")
     )
     text = io.StringIO()
@@ -212,11 +218,12 @@ def draw(config: TransformerConfig, cells: list[Cell]) -> bytes:
     figure = Figure(figsize=(12, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     widths = sorted({cell.width for cell in cells})
-    for width, color in zip(widths, colormaps["viridis"](torch.linspace(0, 0.85, len(widths)).numpy()), strict=True):
+    for number, (width, color) in enumerate(zip(widths, colormaps["viridis"](torch.linspace(0, 0.85, len(widths)).numpy()), strict=True)):
+        aside = 0.03 * (number - (len(widths) - 1) / 2)  # so that intervals of one depth do not cover each other
         own = [cell for cell in cells if cell.width == width]
         excesses = [cell.excess for cell in own]
         errors = torch.tensor([[excess.value - excess.low for excess in excesses], [excess.high - excess.value for excess in excesses]])
-        for axes, places in ((left, [cell.depth for cell in own]), (right, [cell.parameters for cell in own])):
+        for axes, places in ((left, [cell.depth + aside for cell in own]), (right, [cell.parameters for cell in own])):
             axes.errorbar(
                 places,
                 [excess.value for excess in excesses],

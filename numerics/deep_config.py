@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from numerics.config import RunConfig, TrainConfig
+from numerics.effective import LARGEST, least_prompts
 from numerics.errors import ConfigError
 from theory import Linear
 
@@ -32,6 +33,10 @@ class DeepConfig(RunConfig):
             raise ConfigError(
                 f"--response {self.response}: --model {self.model} is held against ridge, which is Bayes optimal for linear responses with "
                 "Gaussian task vectors; use --model layer."
+            )
+        if self.dimension <= LARGEST and self.prompts < least_prompts(self.dimension):
+            raise ConfigError(
+                f"--prompts {self.prompts}: too few for a step of {self.dimension}² entries; give {least_prompts(self.dimension)}."
             )
 
     @property
@@ -118,7 +123,7 @@ CONFIGS: dict[str, type[RunConfig]] = {
 def build_config(values: Mapping[str, Any]) -> RunConfig:
     """The config of a run from plain values, by the value of `model`, the layer where there is none. Raises ConfigError."""
     name = values.get("model", LAYER)
-    if name not in CONFIGS:
+    if not isinstance(name, str) or name not in CONFIGS:
         raise ConfigError(f"--model: must be one of {', '.join(CONFIGS)}, got {name!r}.")
     kind = CONFIGS[name]
     for value in values:

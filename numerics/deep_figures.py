@@ -49,7 +49,7 @@ def _curve(axes: Axes, points: Sequence[tuple[int, Interval | None]], label: str
     axes.plot(lengths, [values[k].value if k in values else float("nan") for k in lengths], color=color, linestyle=line, label=label, **how)
     axes.fill_between(
         lengths,
-        [max(values[k].low, 1e-300) if k in values else float("nan") for k in lengths],
+        [values[k].low if k in values and values[k].low > 0 else float("nan") for k in lengths],
         [values[k].high if k in values else float("nan") for k in lengths],
         color=color,
         alpha=0.15,
@@ -145,7 +145,7 @@ def _function(title: str, config: DeepConfig, model: nn.Module, panels: int = 3)
         axes.plot(place, reference.ridge(context, labels, queries)[0], color=RIDGE, linewidth=1.5, label="ridge, right λ")
         step = reference.others(context, labels, queries)["one step"]
         axes.plot(place, step, color=THEORY, linewidth=1.2, linestyle="--", label="one step (theory)")
-        axes.scatter(x[k, :n, 0], y[k, :n], s=12, color="0.6", linewidths=0, label="context, on this axis")
+        axes.scatter(x[k, :n, 0], y[k, :n], s=12, color="0.6", linewidths=0, label="context, projected on this axis")
         axes.set(xlabel="t, query x = t e₁", ylabel="response", xlim=(float(place[0]), float(place[-1])))
         axes.grid(alpha=0.3, linewidth=0.5)
     axes.legend(fontsize=8)

@@ -117,7 +117,7 @@ class RunFolder(Folder):
                 config = build_config({**values, **given})
                 return cls.create(path, config), config
             raise RunFolderError(f"--out {path}: holds no run to resume ({error.strerror}); leave out --resume to start one.") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise RunFolderError(f"{path / CONFIG}: is not JSON; the run cannot be resumed, start another in a new folder.") from None
         if not isinstance(stored, dict):
             raise RunFolderError(f"{path / CONFIG}: holds no settings; the run cannot be resumed, start another in a new folder.")

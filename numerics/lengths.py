@@ -6,25 +6,26 @@ square, in which the labels' noise has no part. Intervals are those of `interval
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import torch
-from theory.bayes import bayes_risk
 from torch import Generator, Tensor
 
-from numerics.effective import effective_step
+from numerics.effective import LARGEST, effective_step
+from numerics.errors import TrainingError
 from numerics.evaluate import DTYPE, number, to_tensor
 from numerics.intervals import Interval, mean_of, quotient_of
 from numerics.objective import ExactObjective
 from numerics.predictors import corrected_filter, descent_filter, one_step, ridge_filter, spectrum
 from numerics.samplers import PromptSampler
 from theory import Linear, Setting, UnknownMoment
+from theory.bayes import bayes_risk
 
 TUNING = 1 << 13
 """Prompts on which the rates of gradient descent are tuned, apart from those it is measured on"""
-
 
 SURE = 4.0
 """Standard errors by which a bound on a mean is to hold: with 63 degrees of freedom one in 11,800 fails"""
@@ -40,10 +41,12 @@ class AtLength:
     distances    of the model to least squares, one step, k steps and k steps of GD++
     gaps         of these to ridge, which are their excesses over the Bayes risk
     closer       squared distance to one step over that to ridge
+    relative     excess / bayes; None where that is 0
+    behind       excess less that of one step, on the same prompts
     consistent   E [(ŷ − y)² − (ŷ − ridge)²] less the Bayes risk, which is 0
+    unit         E y²
 
-    A mean that does not exist is None: of least squares where |length − d| ≤ 1 and there is noise, as E tr (XᵀX)⁻¹ is infinite there; what
-    coincides at length 0.
+    What coincides at length 0 is None, and so is a mean that does not exist: see `moments_of_least_squares`.
     """
 
     length: int
@@ -54,21 +57,18 @@ class AtLength:
     distances: dict[str, Interval | None]
     gaps: dict[str, Interval | None]
     closer: Interval | None
+    relative: Interval | None
+    behind: Interval
     consistent: Interval
-
-    @property
-    def relative(self) -> Interval | None:
-        """The excess relative to the Bayes risk less σ²; None where that is 0."""
-        if self.bayes.value <= 0:
-            return None
-        return self.excess.over(self.bayes.value)
+    unit: float
 
 
 class Measured(NamedTuple):
-    """A row for each length; ‖B − B*‖_F / ‖B*‖_F at the last, of the step B that the model takes by regression and the best single step."""
+    """A row for each length; ‖B − B*‖_F / ‖B*‖_F at the last, of the step B that the model takes by regression and the best single step,
+    None beyond dimension `effective.LARGEST`."""
 
     rows: list[AtLength]
-    step_relative_error: float
+    step_relative_error: float | None
 
 
 def measure(
@@ -90,11 +90,16 @@ def measure(
     tuning = sampler.sequences(TUNING)
     x, y = sampler.sequences(prompts)
     predicted = torch.cat([predict(*part).to(DTYPE).cpu() for part in zip(x.split(2048), y.split(2048), strict=True)])
+    if not predicted.isfinite().all():
+        bad = int((~predicted.isfinite().all(1)).sum())
+        raise TrainingError(f"model: its predictions are not finite on {bad} of {prompts} fresh prompts; lower --learning-rate.")
     found = []
     for column, length in enumerate(lengths):
         found.append(_at_length(setting, length, x, y, predicted[:, column], tuning, steps))
         progress(len(found), len(lengths))
     last = lengths[-1]
+    if x.shape[-1] > LARGEST:
+        return Measured(found, None)
     gradient = (x[:, :last].mT @ y[:, :last, None])[..., 0]
     best = ExactObjective(_of_length(setting, last))
     taken = effective_step(gradient, x[:, last], predicted[:, -1])
@@ -109,27 +114,45 @@ def _at_length(
     context, labels, query, target = x[:, :length], y[:, :length], x[:, length], y[:, length]
     ridge, left = reference.ridge(context, labels, query)
     others = reference.others(context, labels, query)
-    to_ridge = (predicted - ridge).square()
+    to_ridge, one = (predicted - ridge).square(), others["one step"]
+    excess = mean_of(to_ridge)
     bayes, certified = known_bayes(setting, length), True
     if bayes is None:
         bayes, certified = mean_of(left), False
-    exists = dict.fromkeys(others, length > 0)
-    exists["least squares"] = length > 0 and (noise == 0 or abs(length - d) > 1)
+    moments = dict.fromkeys(others, 2) | {"least squares": moments_of_least_squares(length, d, noise)}
 
     def squared(of: Tensor) -> dict[str, Interval | None]:
-        return {name: mean_of((of - other).square()) if exists[name] else None for name, other in others.items()}
+        found: dict[str, Interval | None] = {}
+        for name, other in others.items():
+            interval = mean_of((of - other).square())
+            without = Interval(interval.value, math.nan, math.nan, math.nan)
+            found[name] = (None, without, interval)[moments[name]] if length else None
+        return found
 
     return AtLength(
         length=length,
         bayes=bayes,
         certified=certified,
-        excess=mean_of(to_ridge),
+        excess=excess,
         risk=mean_of((predicted - target).square()),
         distances=squared(predicted),
         gaps=squared(ridge),
-        closer=quotient_of((predicted - others["one step"]).square(), to_ridge) if length else None,
-        consistent=mean_of((predicted - target).square() - to_ridge - noise - (bayes.value if certified else left)),
+        closer=quotient_of((predicted - one).square(), to_ridge) if length else None,
+        relative=None if bayes.value <= 0 else excess.over(bayes.value) if certified else quotient_of(to_ridge, left),
+        behind=mean_of((predicted - one) * (predicted + one - 2 * ridge)),
+        # (ŷ − y)² − (ŷ − ridge)², without the cancellation of two squares that may be huge
+        consistent=mean_of((ridge - target) * (2 * predicted - ridge - target) - noise - (bayes.value if certified else left)),
+        unit=float(target.square().mean()),
     )
+
+
+def moments_of_least_squares(length: int, dimension: int, noise: float) -> int:
+    """How many moments the squared error of least squares has, of 2, for Gaussian covariates and k examples.
+
+    With noise its mean holds E tr (XᵀX)⁺, finite where |k − d| > 1, and its variance E tr (XᵀX)⁺², finite where |k − d| > 3.
+    """
+    apart = abs(length - dimension)
+    return 2 if noise == 0 or apart > 3 else int(apart > 1)
 
 
 def prior_of(setting: Setting) -> Tensor:
@@ -170,7 +193,7 @@ class References:
         def off(filtered: Callable[[Tensor], Tensor]) -> float:
             return float((at.predict(filtered) - ridge).square().mean())
 
-        rate, _ = _least(lambda p: off(lambda values: descent_filter(values, p[0], count)), [1 / scale], [1.0])
+        rate, _ = _least(lambda p: off(lambda values: descent_filter(values, p[0], count)), [1 / scale], [1 / scale])
         # (η, 0) is gradient descent itself, so GD++ starts there and can only be nearer
         corrected, _ = _least(
             lambda p: off(lambda values: corrected_filter(values, p[0], p[1], count)), [rate[0], 0.0], [rate[0], 1 / scale]
@@ -180,8 +203,7 @@ class References:
     def ridge(self, x: Tensor, y: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
         """The ridge prediction, and x_q'(posterior covariance)x_q, whose mean is the Bayes risk less σ²; each (batch,)"""
         at = spectrum(x, y, query, self.prior)
-        unseen = torch.where(at.eigenvalues > 1e-12 * at.eigenvalues.amax(-1, keepdim=True), 0.0, 1.0)
-        left = unseen if self.noise == 0 else self.noise / (at.eigenvalues + self.noise)
+        left = torch.where(at.eigenvalues > 0, self.noise / (at.eigenvalues + self.noise), 1.0)
         return at.predict(lambda values: ridge_filter(values, self.noise)), (at.query.square() * left).sum(-1)
 
     def others(self, x: Tensor, y: Tensor, query: Tensor) -> dict[str, Tensor]:

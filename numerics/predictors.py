@@ -35,8 +35,9 @@ def spectrum(x: Tensor, y: Tensor, query: Tensor, prior: Tensor | None = None) -
         root = vectors * values.clamp(min=0).sqrt()  # any F with FFᵀ = W: what is predicted does not depend on which
         x, query = x @ root, query @ root
     values, vectors = torch.linalg.eigh(x.mT @ x)
-    gradient = (x.mT @ y[..., None]).mT @ vectors
-    return Spectrum(values.clamp(min=0), gradient[..., 0, :], (query[..., None, :] @ vectors)[..., 0, :])
+    seen = values > 1e-12 * values.amax(-1, keepdim=True)  # else it is rounding: the context says nothing along its eigenvector
+    gradient = ((x.mT @ y[..., None]).mT @ vectors)[..., 0, :]
+    return Spectrum(torch.where(seen, values, 0.0), torch.where(seen, gradient, 0.0), (query[..., None, :] @ vectors)[..., 0, :])
 
 
 def ridge(x: Tensor, y: Tensor, query: Tensor, *, noise: float, prior: Tensor | None = None) -> Tensor:
@@ -60,9 +61,8 @@ def gradient_descent(x: Tensor, y: Tensor, query: Tensor, *, rate: float, count:
 
 
 def ridge_filter(values: Tensor, noise: float) -> Tensor:
-    """1/(λ + σ²), and 0 where that is 1/0: an eigenvalue that is rounding is none."""
-    floor = 1e-12 * values.amax(-1, keepdim=True) if noise == 0 else torch.zeros_like(values)
-    return torch.where(values > floor, 1 / (values + noise), 0.0) if noise == 0 else 1 / (values + noise)
+    """1/(λ + σ²), and 0 at λ = 0, where there is nothing to filter"""
+    return torch.where(values > 0, 1 / (values + noise), 0.0)
 
 
 def descent_filter(values: Tensor, rate: float | Tensor, count: int) -> Tensor:

@@ -27,7 +27,7 @@ CHECK_PROMPTS, CHECK_BATCHES = 1 << 20, 64
 Z_LIMIT = 6.5
 """Standard errors at which a sampled loss contradicts the exact one: by chance once in 10⁷ runs (Student t, 63 degrees of freedom)."""
 
-EXIT_CODES = {"agrees": 0, "other stationary point": 0, "contradicts": 1, "not converged": 3}
+EXIT_CODES = {"agrees": 0, "other stationary point": 0, "measured only": 0, "contradicts": 1, "not converged": 3}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -45,13 +46,22 @@ def _options(command: click.Command) -> click.Command:
     del fields["model"]
     for name, by_model in fields.items():
         first = next(iter(by_model.values()))
-        others = {model: field.default for model, field in by_model.items() if field.default not in (first.default, None)}
-        shown = "; ".join([str(first.default)] * (first.default is not None) + [f"{model}: {value}" for model, value in others.items()])
         only = "" if LAYER in by_model else f" (--model {', '.join(by_model)})"
-        text = "; ".join(dict.fromkeys(field.description or "" for field in by_model.values()))
-        command.params.insert(0, option(name, first, default=None, show_default=shown or False, help=text + only))
+        shown, text = _by_model(by_model, lambda field: field.default), _by_model(by_model, lambda field: field.description)
+        default = f"  [default: {shown}]" if shown else ""
+        command.params.insert(0, option(name, first, default=None, show_default=False, help=text + only + default))
     command.params[: len(fields)] = command.params[: len(fields)][::-1]
     return command
+
+
+def _by_model(by_model: dict[str, FieldInfo], of: Callable[[FieldInfo], Any]) -> str:
+    """What fields say, once where they all say the same, else with the models that say it; None is nothing."""
+    said: dict[str, list[str]] = {}
+    for model, field in by_model.items():
+        if of(field) is not None:
+            said.setdefault(str(of(field)), []).append(model)
+    plain = len(said) == 1 and len(next(iter(said.values()))) == len(by_model)
+    return "; ".join(value if plain else f"{', '.join(models)}: {value}" for value, models in said.items())
 
 
 class OneLineErrors(click.Command):
@@ -90,8 +100,8 @@ def main(out: Path | None, resume: bool, **values: Any) -> None:
 
     Under torchrun the processes train one model together: torchrun --nproc-per-node 2 -m numerics.train …
 
-    Exit code: 0 the trained layer agrees with the theory, or ended in another stationary point that is named; 1 it contradicts
-    the theory; 2 bad arguments; 3 training has not converged.
+    Exit code: 0 the trained model agrees with the theory, ended in another stationary point that is named, or is one of which theory does
+    not speak and what it does was measured; 1 it contradicts the theory; 2 bad arguments; 3 training has not converged.
     """
     console = Console()
     folder: RunFolder | None = None

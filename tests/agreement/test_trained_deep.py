@@ -49,7 +49,7 @@ def test_one_linear_layer_ends_at_theorys_optimum(tmp_path):
     run = ["--model", "linear", "--depth", "1", "--steps", "600", "--batch", "256", "--learning-rate", "0.03", "--prompts", "8192"]
     _, result = trained(tmp_path / "run", *run)
     assert result["verdict"] == "agrees"
-    assert "theory-backed" in result["reason"]
+    assert "no linear layer does better" in result["reason"]
     config, model = trained_model(tmp_path / "run")
     v, M = model.value[0, 0, -1].double().detach() / config.context, model.key_query[0, 0].double().detach()
     objective = ExactObjective(config.setting)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from numerics.capacity import main as capacity
@@ -28,9 +29,8 @@ def test_a_run(tmp_path, model):
     out = tmp_path / "run"
     ended = run(*TINY[model], *SHORT, "--out", str(out))
     result = json.loads((out / "result.json").read_text())
-    assert ended.exit_code == {"agrees": 0, "not converged": 3}[result["verdict"]], ended.output
-    assert result["loss_trained"] >= result["loss_theory"]
-    assert result["relative_excess"] == pytest.approx(result["loss_trained"] / result["loss_theory"] - 1)
+    assert ended.exit_code == {"measured only": 0, "not converged": 3}[result["verdict"]], ended.output
+    assert result["loss_sampled"] == pytest.approx(result["loss_trained"], rel=0.5)  # 256 prompts
     pictures = {"training", "function"} | ({"lengths", "targets"} if model == "transformer" else set())
     assert {path.stem for path in out.glob("*.png")} == pictures
     assert json.loads((out / "config.json").read_text())["model"] == model
@@ -59,11 +59,29 @@ def test_a_killed_run_continues_to_the_same_weights(tmp_path, monkeypatch, model
 
 
 def test_streams_add_up():
-    """Two streams in one process take a step with the mean of their gradients."""
-    values = {"model": "transformer", "dimension": 2, "context": 2, "depth": 1, "width": 8, "heads": 2, "batch": 16}
-    one, two = (DeepTrainer(build_config({**values, "shards": shards}), None) for shards in (1, 2))
-    assert len(one.losses(16)) == 1
-    assert len(two.losses(8)) == 2
+    """A step on two streams has the mean of their gradients."""
+    values = {"model": "linear", "dimension": 2, "context": 2, "batch": 16, "shards": 2}
+    together, apart = (DeepTrainer(build_config(values), None) for _ in range(2))
+    together.clip = lambda: None
+    together.advance()
+    losses = apart.losses(8)
+    assert len(losses) == 2
+    grads = [torch.autograd.grad(loss, list(apart.model.parameters())) for loss in losses]
+    for weight, first, second in zip(together.model.parameters(), *grads, strict=True):
+        assert torch.allclose(weight.grad, (first + second) / 2, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("model", TINY)
+def test_without_noise(tmp_path, model):
+    ended = run(*TINY[model], *SHORT, "--noise", "0", "--out", str(tmp_path / "run"))
+    assert ended.exit_code in (0, 3), ended.output
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["verdict"] != "contradicts"
+
+
+def test_softmax_that_has_learned_nothing(tmp_path):
+    ended = run(*TINY["softmax"], *SHORT, "--learning-rate", "1e-12", "--noise", "4", "--out", str(tmp_path / "run"))
+    assert ended.exit_code == 3
+    assert "better than predicting 0" in ended.output.replace("\n", " ")
 
 
 def test_a_step_of_the_larger_configuration():
@@ -117,10 +135,29 @@ def test_resume_refuses_another_model(tmp_path):
     assert "--model: the run in" in ended.stderr
 
 
-def test_a_learning_rate_that_diverges(tmp_path):
-    ended = run(*TINY["linear"], *SHORT, "--learning-rate", "1e25", "--out", str(tmp_path / "run"))
+@pytest.mark.parametrize("steps", ["1", "12"])
+@pytest.mark.parametrize("model", ["linear", "transformer"])
+def test_a_learning_rate_that_diverges(tmp_path, model, steps):
+    """After the last step too"""
+    ended = run(*TINY[model], *SHORT, "--steps", steps, "--learning-rate", "1e25", "--out", str(tmp_path / "run"))
     assert ended.exit_code == 2
-    assert "--learning-rate" in ended.stderr
+    (line,) = ended.stderr.splitlines()
+    assert "--learning-rate" in line
+
+
+@pytest.mark.parametrize("content", ['{"model": []}', "[" * 100_000, '{"model": "mamba"}'])
+def test_a_damaged_config(tmp_path, content):
+    out = tmp_path / "run"
+    run(*TINY["linear"], *SHORT, "--out", str(out))
+    (out / "config.json").write_text(content)
+    ended = run("--resume", "--out", str(out))
+    assert ended.exit_code == 2
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_too_few_prompts_are_refused_before_training():
+    with pytest.raises(ConfigError, match="--prompts 256: too few for a step of 5² entries; give 400"):
+        build_config({"model": "transformer", "dimension": 5, "prompts": 256})
 
 
 STUDY = ["--dimension", "2", "--context", "2", "--heads", "1", "--steps", "6", "--batch", "16", "--prompts", "256", "--threads", "1"]
@@ -131,7 +168,7 @@ def test_the_capacity_study(tmp_path):
     args = [*STUDY, "--depth", "1", "--depth", "2", "--width", "4", "--out", str(out)]
     first = CliRunner().invoke(capacity, args)
     assert first.exit_code in (0, 3), first.output
-    assert first.exit_code == (0 if json.loads((out / "result.json").read_text())["verdict"] == "agrees" else 3)
+    assert first.exit_code == (0 if json.loads((out / "result.json").read_text())["verdict"] == "measured only" else 3)
     rows = (out / "capacity.csv").read_text().splitlines()
     assert len(rows) == 3
     (out / "capacity.csv").unlink()

@@ -3,13 +3,22 @@
 Error model: means of 64 independent batches; a check at 6.5 standard errors fails by chance once in 10⁷.
 """
 
+import dataclasses
+import math
+
 import pytest
 import torch
+from sympy import eye
 
 from numerics.deep import decide, tables
 from numerics.deep_config import build_config
-from numerics.lengths import References, known_bayes, measure
+from numerics.errors import TrainingError
+from numerics.intervals import Interval
+from numerics.lengths import References, known_bayes, measure, moments_of_least_squares
 from numerics.objective import ExactObjective
+from numerics.predictors import gradient_descent
+from numerics.samplers import PromptSampler
+from theory import Gaussian, Linear, Setting
 
 Z = 6.5
 CONFIG = build_config({"model": "transformer", "dimension": 2, "context": 4, "noise": "1/2", "prompts": 4096})
@@ -49,7 +58,7 @@ def test_a_known_distance():
         assert row.relative.value == pytest.approx(row.excess.value / row.bayes.value)
         assert row.certified
         for name, gap in row.gaps.items():
-            if gap:
+            if gap and math.isfinite(gap.error):
                 assert abs(row.distances[name].value - gap.value - 0.01) < Z * (row.distances[name].error + gap.error)
     assert decide(CONFIG, rows, [])[0] == "not converged"  # at n = 1 one step is too near to ridge for this distance
 
@@ -106,7 +115,8 @@ def test_a_predictor_that_cheats_contradicts():
 
 def test_means_that_do_not_exist_are_left_out():
     rows = measured(off_by(0.1)).rows
-    assert [row.length for row in rows if row.gaps["least squares"]] == [4]
+    assert [row.length for row in rows if row.gaps["least squares"]] == [4]  # d = 2, n − d = 2: a mean without variance
+    assert math.isnan(rows[4].gaps["least squares"].error)
     assert rows[0].closer is None
     for table in tables(CONFIG, rows):
         assert {len(row) for row in table["rows"]} == {len(table["columns"])}
@@ -129,6 +139,81 @@ def test_tuned_steps_are_the_best_of_a_grid():
     assert off(reference.rate) <= min(off(0.01 * step) for step in range(1, 60)) * (1 + 1e-6)
     others = reference.others(x[:, :4], y[:, :4], x[:, 4])
     assert (others["3 steps of GD++"] - ridge).square().mean() < 0.5 * (others["3 steps"] - ridge).square().mean()
+
+
+@pytest.mark.parametrize(("scale", "length"), [(100.0, 4), (1.0, 300)])
+def test_rates_are_tuned_in_their_own_units(scale, length):
+    """At every scale of the covariates and every length the tuned rate does as well as the best of a fine grid."""
+    sampler = PromptSampler(
+        Setting(covariates=Gaussian(int(scale) ** 2 * eye(2)), response=Linear.isotropic(2), noise_variance=1, context_length=length),
+        dtype=torch.float64,
+        device=torch.device("cpu"),
+        generator=torch.Generator().manual_seed(0),
+    )
+    x, y = sampler.sequences(2048)
+    reference = References.fitted(sampler.setting, length, 3, x, y)
+    context, labels, query = x[:, :length], y[:, :length], x[:, length]
+    ridge, _ = reference.ridge(context, labels, query)
+    largest = torch.linalg.eigvalsh(context.mT @ context).amax(-1).mean()
+
+    def off(rate):
+        return float((gradient_descent(context, labels, query, rate=rate, count=3) - ridge).square().mean())
+
+    assert off(reference.rate) <= min(off(0.02 * step / largest) for step in range(1, 100)) * (1 + 1e-6)
+
+
+def test_least_squares_has_moments_where_wishart_matrices_have_inverses():
+    assert [moments_of_least_squares(k, 3, 0.25) for k in range(1, 9)] == [1, 0, 0, 0, 1, 1, 2, 2]
+    assert moments_of_least_squares(3, 3, 0) == 2
+
+
+def test_predictions_that_are_not_finite():
+    with pytest.raises(TrainingError, match="not finite on 4096 of 4096"):
+        measured(lambda x, y: torch.full_like(y, math.nan))
+
+
+def test_nothing_that_is_not_a_number_agrees():
+    rows = measured(off_by(0.003)).rows
+    lost = Interval(math.nan, math.nan, math.nan, math.nan)
+    for name in ("relative", "closer", "consistent"):
+        broken = [dataclasses.replace(row, **{name: lost}) for row in rows]
+        assert decide(CONFIG, broken, [])[0] != "agrees"
+
+
+@pytest.mark.parametrize("noise", ["0", "1/10000000000000000"])
+def test_ridge_and_zero_contradict_nothing_without_noise(noise):
+    config = build_config({"model": "transformer", "dimension": 3, "context": 6, "noise": noise, "prompts": 4096})
+    for predict in (lambda x, y: torch.zeros_like(y), lambda x, y: normal_equations(x, y, float(config.setting.noise_variance) + 1e-13)):
+        rows = measure(predict, config.setting, config.lengths, steps=2, prompts=4096, seed=1).rows
+        assert decide(config, rows, [])[0] != "contradicts"
+
+
+def test_where_one_step_is_ridge_nothing_is_asked_to_be_closer():
+    """After one example of constant norm ridge is one step."""
+    config = build_config({"model": "transformer", "dimension": 2, "context": 2, "covariates": "sphere", "prompts": 4096})
+    found = measure(lambda x, y: normal_equations(x, y, 0.25) + 0.003 * x[..., 0], config.setting, range(3), steps=2, prompts=4096, seed=1)
+    assert found.rows[1].gaps["one step"].value < 1e-20
+    assert found.rows[1].closer.value < 2
+    assert decide(config, found.rows, [])[0] == "agrees"
+
+
+def test_one_linear_layer_is_judged_by_theory():
+    config = build_config({"model": "linear", "depth": 1, "dimension": 2, "context": 4, "noise": "1/2", "prompts": 4096})
+    step = ExactObjective(config.setting).step
+
+    def of(share):
+        """A share of one step, the rest of ridge"""
+
+        def predict(x, y):
+            one = ((x[:, :4].mT @ y[:, :4, None])[..., 0] @ step * x[:, 4]).sum(-1)
+            return (share * one + (1 - share) * normal_equations(x, y)[:, 4])[:, None]
+
+        rows = measure(predict, config.setting, config.lengths, steps=1, prompts=4096, seed=1).rows
+        return decide(config, rows, [])[0]
+
+    assert of(1.0) == "agrees"
+    assert of(0.8) == "contradicts"
+    assert of(1.5) == "not converged"
 
 
 def test_without_certificate_the_bayes_risk_is_measured():

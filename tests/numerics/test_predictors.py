@@ -101,6 +101,13 @@ def test_gd_plus_plus_on_tokens(n, d, count):
     assert torch.allclose(found, -residuals[:, -1])
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-30, 1e-16, 1e-10])
+def test_ridge_with_little_noise_and_few_examples(noise):
+    """An eigenvalue that is rounding is none: at n < d ridge is the interpolant of least norm in this limit."""
+    x, y, query = prompts(2, 4)
+    assert torch.allclose(ridge(x, y, query, noise=noise), least_squares(x, y, query), rtol=1e-7)
+
+
 def test_filters_at_a_zero_eigenvalue():
     zero = torch.zeros(1, dtype=torch.float64)
     assert float(descent_filter(zero, 0.1, 7)) == pytest.approx(0.7)
