@@ -53,7 +53,7 @@ class DeepResult:
     relative_excess        None where the Bayes risk is 0
     step_relative_error    of the step that the model takes at the full context, by regression, against the best single step
     worst_relative_excess  the largest, over the lengths, of the excess over (Bayes risk − σ²); None where that is 0 at all of them
-    least_closer           the least, over the lengths, of squared distance to one step / squared distance to ridge
+    least_closer           the least, over the lengths where one step is not as good as ridge, of squared distance to one step / to ridge
     """
 
     verdict: str
@@ -213,7 +213,7 @@ def judge(config: DeepConfig, trainer: DeepTrainer, measured: Measured) -> DeepR
     bayes = noise + sum(row.bayes.value for row in rows) / len(rows)
     excess = sum(row.excess.value for row in rows) / len(rows)
     relative = [(row.relative.value, row.length) for row in rows if row.relative]
-    closer = [(row.closer.value, row.length) for row in rows if row.closer]
+    closer = [(row.closer.value, row.length) for row in rows if row.closer and _apart(row)]
     worst, least = max(relative, default=(None, None)), min(closer, default=(None, None))
     return DeepResult(
         verdict=verdict,
@@ -249,6 +249,12 @@ def decide(config: DeepConfig, rows: Sequence[AtLength], excesses: Sequence[floa
     return _transformer(config, rows) if isinstance(config, TransformerConfig) else _stack(config, rows[-1], excesses)
 
 
+def _apart(row: AtLength) -> bool:
+    """Whether one step and ridge are so far apart that a model can be asked to be nearer to one of them"""
+    gap = row.gaps["one step"]
+    return gap is not None and gap.value > APART * row.bayes.value
+
+
 def _transformer(config: TransformerConfig, rows: Sequence[AtLength]) -> tuple[str, str]:
     """Ridge at every length, to within the targets, which the bounds of the intervals are to keep."""
     advice = "train longer (--steps), or a larger model (--depth, --width)"
@@ -259,8 +265,7 @@ def _transformer(config: TransformerConfig, rows: Sequence[AtLength]) -> tuple[s
                 f"after {row.length} examples the excess over the Bayes risk is {relative.value:.1%} of (Bayes risk − σ²), not surely "
                 f"below {config.tolerance:.0%}; {advice}"
             )
-        gap = row.gaps["one step"]
-        if closer and gap and gap.value > APART * row.bayes.value and not closer.value - SURE * closer.error >= config.closer:
+        if closer and _apart(row) and not closer.value - SURE * closer.error >= config.closer:
             return "not converged", (
                 f"after {row.length} examples the model is {closer.value:.3g} times closer to ridge than to one step, not surely "
                 f"{config.closer:g} times; {advice}"

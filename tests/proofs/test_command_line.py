@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -183,7 +184,15 @@ def test_bad_arguments(arguments):
     one_line(run(*arguments))
 
 
-@pytest.mark.parametrize("command", ["latex", "pdf"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "latex",
+        pytest.param(
+            "pdf", marks=pytest.mark.skipif(not shutil.which("latexmk"), reason="needs LaTeX: apt-get install latexmk texlive-latex-extra")
+        ),
+    ],
+)
 def test_out_is_a_file(tmp_path, command):
     file = tmp_path / "file"
     file.write_text("old")
