@@ -112,8 +112,7 @@ def _at_length(
     d, noise = x.shape[-1], float(setting.noise_variance)
     reference = References.fitted(setting, length, steps, *tuning)
     context, labels, query, target = x[:, :length], y[:, :length], x[:, length], y[:, length]
-    ridge, left = reference.ridge(context, labels, query)
-    others = reference.others(context, labels, query)
+    ridge, left, others = reference.answers(context, labels, query)
     to_ridge, one = (predicted - ridge).square(), others["one step"]
     excess = mean_of(to_ridge)
     bayes, certified = known_bayes(setting, length), True
@@ -169,6 +168,14 @@ def known_bayes(setting: Setting, length: int) -> Interval | None:
     return Interval(value, value, value, 0.0)
 
 
+class Answers(NamedTuple):
+    """The ridge predictions; x_q'(posterior covariance)x_q, whose mean is the Bayes risk less σ²; the other predictions; each (batch,)"""
+
+    ridge: Tensor
+    left: Tensor
+    others: dict[str, Tensor]
+
+
 @dataclass(frozen=True)
 class References:
     """The predictors that a model is held against, at one context length; `rate` and `corrected` are tuned on prompts."""
@@ -200,24 +207,22 @@ class References:
         )
         return cls(noise, prior, ExactObjective(_of_length(setting, length)).step, count, rate[0], (corrected[0], corrected[1]))
 
-    def ridge(self, x: Tensor, y: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
-        """The ridge prediction, and x_q'(posterior covariance)x_q, whose mean is the Bayes risk less σ²; each (batch,)"""
+    def answers(self, x: Tensor, y: Tensor, query: Tensor) -> Answers:
+        """What they say of contexts and queries."""
         at = spectrum(x, y, query, self.prior)
-        left = torch.where(at.eigenvalues > 0, self.noise / (at.eigenvalues + self.noise), 1.0)
-        return at.predict(lambda values: ridge_filter(values, self.noise)), (at.query.square() * left).sum(-1)
-
-    def others(self, x: Tensor, y: Tensor, query: Tensor) -> dict[str, Tensor]:
-        """The other predictions, each (batch,)"""
-        at, plain = spectrum(x, y, query, self.prior), spectrum(x, y, query)
+        # in a multiple of the same metric least squares is the same
+        plain = at if torch.equal(self.prior, self.prior[0, 0] * torch.eye(len(self.prior), dtype=DTYPE)) else spectrum(x, y, query)
         several = f"{self.count} step{'s' if self.count > 1 else ''}"
-        found = {
+        others = {
             "least squares": plain.predict(lambda values: ridge_filter(values, 0.0)),
             "one step": one_step(x, y, query, self.step),
         }
         if self.count > 1:
-            found[several] = at.predict(lambda values: descent_filter(values, self.rate, self.count))
-            found[f"{several} of GD++"] = at.predict(lambda values: corrected_filter(values, *self.corrected, self.count))
-        return found
+            others[several] = at.predict(lambda values: descent_filter(values, self.rate, self.count))
+            others[f"{several} of GD++"] = at.predict(lambda values: corrected_filter(values, *self.corrected, self.count))
+        left = torch.where(at.eigenvalues > 0, self.noise / (at.eigenvalues + self.noise), 1.0)
+        ridge = at.predict(lambda values: ridge_filter(values, self.noise))
+        return Answers(ridge, (at.query.square() * left).sum(-1), others)
 
 
 def _of_length(setting: Setting, length: int) -> Setting:

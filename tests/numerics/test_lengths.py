@@ -16,7 +16,7 @@ from numerics.errors import TrainingError
 from numerics.intervals import Interval
 from numerics.lengths import References, known_bayes, measure, moments_of_least_squares
 from numerics.objective import ExactObjective
-from numerics.predictors import gradient_descent
+from numerics.predictors import gradient_descent, least_squares, ridge
 from numerics.samplers import PromptSampler
 from theory import Gaussian, Linear, Setting
 
@@ -137,7 +137,7 @@ def test_tuned_steps_are_the_best_of_a_grid():
         return float(((w * x[:, 4]).sum(-1) - ridge).square().mean())
 
     assert off(reference.rate) <= min(off(0.01 * step) for step in range(1, 60)) * (1 + 1e-6)
-    others = reference.others(x[:, :4], y[:, :4], x[:, 4])
+    others = reference.answers(x[:, :4], y[:, :4], x[:, 4]).others
     assert (others["3 steps of GD++"] - ridge).square().mean() < 0.5 * (others["3 steps"] - ridge).square().mean()
 
 
@@ -153,7 +153,7 @@ def test_rates_are_tuned_in_their_own_units(scale, length):
     x, y = sampler.sequences(2048)
     reference = References.fitted(sampler.setting, length, 3, x, y)
     context, labels, query = x[:, :length], y[:, :length], x[:, length]
-    ridge, _ = reference.ridge(context, labels, query)
+    ridge = reference.answers(context, labels, query).ridge
     largest = torch.linalg.eigvalsh(context.mT @ context).amax(-1).mean()
 
     def off(rate):
@@ -222,3 +222,15 @@ def test_without_certificate_the_bayes_risk_is_measured():
     assert not row.certified
     assert 0 < row.bayes.low < row.bayes.value < row.bayes.high < 2.5
     assert abs(row.consistent.value) < Z * row.consistent.error
+
+
+def test_least_squares_does_not_know_the_prior():
+    """In another metric than the prior's, also with fewer examples than dimensions"""
+    config = build_config({"model": "transformer", "dimension": 3, "context": 6, "response": "4,1,1/4", "prompts": 4096})
+    for length in (1, 6):
+        sampler = PromptSampler(config.setting, dtype=torch.float64, device=torch.device("cpu"), generator=torch.Generator().manual_seed(0))
+        x, y = sampler.sequences(64)
+        context = x[:, :length], y[:, :length], x[:, length]
+        found = References.fitted(config.setting, length, 2, x, y).answers(*context)
+        assert torch.allclose(found.others["least squares"], least_squares(*context))
+        assert torch.allclose(found.ridge, ridge(*context, noise=0.25, prior=torch.tensor([4.0, 1.0, 0.25]).double().diag()))
