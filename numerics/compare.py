@@ -49,8 +49,8 @@ SETTING = ("dimension", "context", "noise", "covariates", "response")
 class Comparison:
     """A model held against the theory.
 
-    verdict  "agrees": the optimal one step of theory; "ridge": the Bayes predictor; "other stationary point": named in the reason;
-             "another step"; "none of these"; "contradicts": what the theory says cannot be
+    verdict  "agrees": the optimal one step of theory; "ridge": the Bayes predictor, with λ = σ²; "other stationary point": named in
+             the reason; "another step"; "none of these"; "contradicts": what the theory says cannot be
     reason   a sentence
     tables   each labelled as theory or measured, with its error model
     result   the numbers in short, as result.json has them
@@ -131,6 +131,7 @@ def _result(found: Measures, verdict: str, reason: str, tolerance: float, second
         "even_share": found.even_share.value,
         "relative_distance_to_optimum": relative[OPTIMUM],
         "relative_distance_to_ridge": relative.get(RIDGE),
+        "nearest_ridge": found.beside_ridge.parameter if found.beside_ridge else None,
         "broken_symmetry": broken.name if broken else None,
         "tolerance": tolerance,
         "prompts": found.prompts,

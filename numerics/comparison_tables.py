@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import isnan
 from typing import Any
 
 from numerics.intervals import BATCHES, LEVEL, Interval, normal_quantile
@@ -41,6 +42,7 @@ def parts(found: Measures) -> tuple[Part, ...]:
         _entries(found),
         _shares(found),
         _distances(found),
+        *_ridge(found),
         _alignment(found),
         _shifts(found),
         *(part for part in own if part),
@@ -49,7 +51,7 @@ def parts(found: Measures) -> tuple[Part, ...]:
 
 
 def _of(interval: Interval | None) -> tuple[Cell, ...]:
-    return (None, None, None) if interval is None else interval[:3]
+    return (None, None, None) if interval is None else tuple(None if isnan(part) else part for part in interval[:3])
 
 
 def _theory(found: Measures) -> Part:
@@ -124,7 +126,31 @@ def _distances(found: Measures) -> Part:
     note = MEANS + "; relative to E ŷ*²; members of stationary families are chosen on other prompts than they are measured on"
     if found.families_unknown:
         note += f". Stationary families are not known here: {found.families_unknown}"
+    if found.without_mean:
+        note += f". Not listed, as E (XᵀX)⁻¹ is infinite for Gaussian covariates where |n − d| ≤ 1: {', '.join(found.without_mean)}"
+    if any(isnan(distance.square.low) for distance in found.distances):
+        note += ". No interval: for Gaussian covariates the square has no variance where |n − d| ≤ 3"
     return Part("Distances, E (ŷ − ŷ')²", "measured", note, ("to", "value", "low", "high", "relative", "its root"), tuple(rows))
+
+
+def _ridge(found: Measures) -> list[Part]:
+    beside, noise = found.beside_ridge, float(found.setting.noise_variance)
+    if beside is None:
+        return []
+    rows: tuple[tuple[Cell, ...], ...] = (
+        ("λ̂, of the ridge nearest to the model", beside.parameter, None, None),
+        ("λ̂ / σ²", beside.parameter / noise if noise else None, None, None),
+        ("to ridge / (Bayes risk − σ²)", *_of(beside.excess)),
+        ("to the best step / to ridge", *_of(beside.closer)),
+        ("to ridge / to ridge with λ̂", *_of(beside.to_nearest)),
+        ("to ridge / to least squares", *_of(beside.to_least_squares)),
+    )
+    note = (
+        "λ̂ is fitted on other prompts; then quotients of squared distances, to ridge with the right λ = σ² where nothing else is said; in "
+        f"the last two, squares below are cut at E y². {PERCENT} intervals of a quotient of means over {BATCHES} batches (delta method, "
+        "Student t)"
+    )
+    return [Part("Beside ridge", "measured", note, ("what", "value", "low", "high"), rows)]
 
 
 def _alignment(found: Measures) -> Part:

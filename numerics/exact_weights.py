@@ -15,6 +15,7 @@ from numerics.evaluate import DTYPE, to_tensor
 from numerics.models import LinearSelfAttention
 from numerics.objective import ExactObjective
 from numerics.shifts import layer_of
+from numerics.transformer import AttentionStack
 from theory import TheoryError
 
 POINTS = 101
@@ -51,6 +52,8 @@ def weights_of(model: Any, context: int) -> tuple[tuple[Tensor, Tensor] | None, 
     if isinstance(model, LinearSelfAttention):
         v, M = model.value_vector().detach().cpu(), model.key_query().detach().cpu()
         return (v.to(DTYPE), M.to(DTYPE)), None
+    if isinstance(model, AttentionStack):
+        return _of_stack(model, context)
     convert: Callable[[int], Any] | None = getattr(model, "to_theory", None)
     if convert is None:
         return None, None
@@ -59,6 +62,19 @@ def weights_of(model: Any, context: int) -> tuple[tuple[Tensor, Tensor] | None, 
     except (NumericsError, TheoryError) as error:
         return None, str(error)
     return (to_tensor(layer.value)[:, 0], to_tensor(layer.key_query)), None
+
+
+def _of_stack(model: AttentionStack, context: int) -> tuple[tuple[Tensor, Tensor] | None, str | None]:
+    if model.attention != "linear":
+        return None, None
+    depth, heads = model.value.shape[:2]
+    if depth * heads > 1:  # ŷ of several heads is a sum of layers, and of several layers of a higher degree in the prompt
+        return (
+            None,
+            f"it has depth {depth} and {heads} head{'s' if heads > 1 else ''}, and (v, M) are known of one layer with one head only",
+        )
+    v, M = model.value[0, 0, -1].detach().cpu().to(DTYPE) / context, model.key_query[0, 0].detach().cpu().to(DTYPE)
+    return (v, M), None
 
 
 def exact(objective: ExactObjective, v: Tensor, M: Tensor) -> ExactWeights:

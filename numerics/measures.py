@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -17,9 +19,10 @@ from numerics.errors import ConfigError
 from numerics.exact_weights import ExactWeights, exact, weights_of
 from numerics.foreign import TRIED, ForeignModel
 from numerics.intervals import BATCHES, Interval, mean_of, quotient_of
+from numerics.lengths import moments_of_least_squares
 from numerics.nearest import Member, nearest, prediction_of
 from numerics.objective import ExactObjective
-from numerics.observed import Observed, drawn, fresh, observe
+from numerics.observed import Observed, drawn, fresh, is_ridge_bayes, observe
 from numerics.samplers import FRESH_NORMALS
 from numerics.shifts import Shifted, bayes_of, measure, objective_of
 from numerics.symmetries import Symmetry, symmetries
@@ -34,7 +37,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Distance:
-    """E (ŷ − ŷ')² to a reference ŷ', and the same in units of E ŷ*².
+    """E (ŷ − ŷ')² to a reference ŷ', and the same in units of E ŷ*²; without an interval (ends NaN) where the square has no variance.
 
     kind   of a stationary point of the loss, where it is one and the kind is known; `tried` members of its family were tried
     """
@@ -53,6 +56,24 @@ class Distance:
 
 
 @dataclass(frozen=True)
+class BesideRidge:
+    """Quotients of E (ŷ − ŷ')² to ridge with λ = σ² and to others, on the same prompts. None where there is nothing to divide by.
+
+    parameter   λ̂ of the ridge that is nearest to the model
+    excess      to ridge, over the Bayes risk less σ²; None where ridge is not the Bayes predictor
+    closer      to the best step, over that to ridge
+    to_nearest, to_least_squares   to ridge, over that to ridge with λ̂ and to least squares. Squares below are cut at E y², so that their
+                means exist for any reference, and the quotient can only be larger
+    """
+
+    parameter: float
+    excess: Interval | None
+    closer: Interval | None
+    to_nearest: Interval | None
+    to_least_squares: Interval | None
+
+
+@dataclass(frozen=True)
 class Measures:
     """Everything. Losses of theory are exact; intervals as in `intervals`.
 
@@ -61,6 +82,8 @@ class Measures:
     gain            risk − L*, with the best step on the same prompts as control variate
     unexplained, even_share, rest_share   of E ŷ²: of ŷ − g·Bx_q, of the part even in the labels, of the odd part less the step
     rounding        relative changes that are none in the model's dtype
+    beside_ridge      None unless responses are linear
+    without_mean      references that E (ŷ − ŷ')² is infinite to
     families_unknown  why the stationary families are not listed
     weights_unknown   why a linear layer's weights are not compared
     """
@@ -81,6 +104,8 @@ class Measures:
     rest_share: Interval
     unexplained: Interval
     distances: tuple[Distance, ...]
+    beside_ridge: BesideRidge | None
+    without_mean: tuple[str, ...]
     families_unknown: str | None
     alignment: dict[str, Alignment]
     differentiated: str
@@ -102,7 +127,8 @@ class Measures:
         return next((distance for distance in self.distances if distance.name == name), None)
 
 
-OPTIMUM, OWN, RIDGE, LEAST, ZERO = "one step, B* of theory", "its own effective step", "ridge, right λ", "least squares", "zero predictor"
+OPTIMUM, OWN, LEAST, ZERO = "one step, B* of theory", "its own effective step", "least squares", "zero predictor"
+RIDGE, NEAREST = "ridge, right λ", "ridge, λ fitted to the model"
 
 
 def default_prompts(setting: Setting) -> int:
@@ -133,7 +159,11 @@ def measured(
     unit = (objective.null - objective.minimum) if objective.step.any() else objective.null
     quarter = max(BATCHES, count // 4 // BATCHES * BATCHES)
     members, families_unknown = _members(coordinates, effective, seen, known)
-    distances = (*_distances(seen, effective, unit), *_member_distances(foreign, setting, members, unit, quarter, seed, progress))
+    moments = _moments(setting, seen)
+    distances = (
+        *_distances(seen, effective, unit, objective.null, moments),
+        *_member_distances(foreign, objective, members, unit, quarter, seed, progress),
+    )
     even = (seen.prediction + seen.flipped) / 2
     step = seen.prediction - effective.residual
     odd_rest, square = (seen.prediction - seen.flipped) / 2 - step, seen.prediction.square()
@@ -165,6 +195,8 @@ def measured(
         rest_share=quotient_of(odd_rest.square(), square),
         unexplained=quotient_of(effective.residual.square(), square),
         distances=distances,
+        beside_ridge=_beside_ridge(setting, objective, seen, bayes),
+        without_mean=tuple(name for name, number in moments.items() if number == 0),
         families_unknown=families_unknown,
         alignment=alignment,
         differentiated=how,
@@ -197,6 +229,11 @@ def _rounded(prompts: int, dimension: int) -> int:
     return -(-prompts // BATCHES) * BATCHES
 
 
+@lru_cache(maxsize=64)
+def _atlas(setting: Setting) -> Atlas:
+    return Atlas(Coordinates(objective_of(setting)))
+
+
 def _members(
     coordinates: Coordinates, effective: EffectiveStep, seen: Observed, weights: ExactWeights | None
 ) -> tuple[list[tuple[str, str | None, int | None, Tensor, Tensor]], str | None]:
@@ -204,7 +241,7 @@ def _members(
     found: list[tuple[str, str | None, int | None, Tensor, Tensor]] = []
     unknown = None
     try:
-        families = [f for f in Atlas(coordinates).families if f.kind != "global minimum" and f.ratio is not None]
+        families = [f for f in _atlas(coordinates.objective.setting).families if f.kind != "global minimum" and f.ratio is not None]
         chosen: list[Member] = nearest(coordinates, families, effective.step, seen.tokens, seen.prediction[: len(seen.tokens)])
         found = [(m.family.label, m.family.kind, m.tried, m.value, m.key_query) for m in chosen]
     except TheoryError as error:
@@ -215,18 +252,52 @@ def _members(
     return found, unknown
 
 
-def _distances(seen: Observed, effective: EffectiveStep, unit: float) -> list[Distance]:
+def _moments(setting: Setting, seen: Observed) -> dict[str, int]:
+    """How many moments (ŷ − ŷ')² has, where that is not 2 for sure"""
+    least = moments_of_least_squares(int(setting.context_length), int(setting.dimension), float(setting.noise_variance))
+    return {LEAST: least} | ({NEAREST: least} if seen.parameter == 0 else {})
+
+
+def _distances(seen: Observed, effective: EffectiveStep, unit: float, null: float, moments: dict[str, int]) -> list[Distance]:
     references = [(OPTIMUM, seen.optimum), (OWN, seen.prediction - effective.residual)]
-    references += [] if seen.ridge is None else [(RIDGE, seen.ridge)]
+    references += [(name, other) for name, other in ((RIDGE, seen.ridge), (NEAREST, seen.fitted)) if other is not None]
     references += [(LEAST, seen.least_squares), (ZERO, torch.zeros_like(seen.optimum))]
-    squares = [(name, mean_of((seen.prediction - other).square())) for name, other in references]
+    squares = [(name, bounded_mean((seen.prediction - other).square(), null)) for name, other in references if moments.get(name, 2)]
+    squares = [(name, square if moments.get(name, 2) > 1 else Interval(square.value, *3 * [math.nan])) for name, square in squares]
     kind = "saddle" if bool(seen.optimum.any()) else "global minimum"
     return [Distance(name, square, square.over(unit), name == ZERO, kind if name == ZERO else None) for name, square in squares]
 
 
+def bounded_mean(squares: Tensor, cut: float) -> Interval:
+    """The mean, with the lower end that squares cut at a level give where it is higher: rare prompts alone may bring its own to 0"""
+    value, low, high, error = mean_of(squares)
+    return Interval(value, max(low, mean_of(squares.clamp(max=cut)).low), high, error)
+
+
+def _beside_ridge(setting: Setting, objective: ExactObjective, seen: Observed, bayes: float | None) -> BesideRidge | None:
+    if seen.ridge is None or seen.fitted is None or seen.parameter is None or seen.left is None:
+        return None
+    square = (seen.prediction - seen.ridge).square()
+    left = seen.left if bayes is None else torch.full_like(square, bayes - float(setting.noise_variance))
+
+    def over(above: Tensor, below: Tensor) -> Interval | None:
+        return quotient_of(above, below) if bool(below.any()) else None
+
+    def cut(other: Tensor) -> Tensor:
+        return (seen.prediction - other).square().clamp(max=objective.null)
+
+    return BesideRidge(
+        parameter=seen.parameter,
+        excess=over(square, left) if is_ridge_bayes(setting) and bool(left.sum() > 0) else None,
+        closer=over((seen.prediction - seen.optimum).square(), square),
+        to_nearest=over(square, cut(seen.fitted)),
+        to_least_squares=over(square, cut(seen.least_squares)),
+    )
+
+
 def _member_distances(
     model: ForeignModel,
-    setting: Setting,
+    objective: ExactObjective,
     members: list[tuple[str, str | None, int | None, Tensor, Tensor]],
     unit: float,
     prompts: int,
@@ -237,11 +308,11 @@ def _member_distances(
     if not members:
         return []
     apart: list[Tensor] = []
-    for tokens, _ in drawn(setting, seed, 2, prompts):
+    for tokens, _ in drawn(objective.setting, seed, 2, prompts):
         predicted = model(tokens, "stationary families")
         apart.append(torch.stack([(predicted - prediction_of(v, M, tokens)).square() for *_, v, M in members]))
         progress("stationary families", sum(part.shape[1] for part in apart), prompts)
-    squares = [mean_of(row) for row in torch.cat(apart, dim=1)]
+    squares = [bounded_mean(row, objective.null) for row in torch.cat(apart, dim=1)]
     return [
         Distance(name, square, square.over(unit), True, kind, tried)
         for (name, kind, tried, _, _), square in zip(members, squares, strict=True)
@@ -253,4 +324,17 @@ def _sensed(tokens: Tensor) -> Tensor:
     return tokens[: min(SLOPES, len(tokens) // BATCHES * BATCHES)]
 
 
-__all__ = ["LEAST", "OPTIMUM", "OWN", "RIDGE", "ZERO", "Distance", "Measures", "default_prompts", "measured"]
+__all__ = [
+    "LEAST",
+    "NEAREST",
+    "OPTIMUM",
+    "OWN",
+    "RIDGE",
+    "ZERO",
+    "BesideRidge",
+    "Distance",
+    "Measures",
+    "bounded_mean",
+    "default_prompts",
+    "measured",
+]

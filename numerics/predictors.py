@@ -74,7 +74,7 @@ def descent_filter(values: Tensor, rate: float | Tensor, count: int) -> Tensor:
     return rate * total
 
 
-def corrected_filter(values: Tensor, rate: float, correction: float, count: int) -> Tensor:
+def corrected_filter(values: Tensor, rate: float | Tensor, correction: float | Tensor, count: int) -> Tensor:
     """GD++ (von Oswald et al., arXiv 2212.07677, appendix): before each further step the inputs are transformed by x ← (I − γG)x, so the
     Gram matrix becomes (1 − γλ)²λ and the query 1 − γλ times itself; the steps act on residuals of the labels, which are not transformed.
     """

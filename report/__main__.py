@@ -23,7 +23,8 @@ REPORT = "report.html"
 def main(runs: tuple[Path, ...], out: Path | None) -> None:
     """Writes each run folder as one HTML page that needs nothing else: no network, no scripts.
 
-    Setting, theory with its derivation, curves, comparison, environment, verdict. Of a run that has not ended, what is there.
+    Setting, theory with its derivation, curves, comparison, environment, verdict. Of a run that has not ended, what is there. A folder of
+    numerics.sweep, landscape, step_sizes, capacity or finite_tasks is one too: what it is, verdict, tables, data, figures.
 
     Exit code: 0 all pages are written; 2 bad arguments, a folder without a run, a damaged file, or a page that cannot be written.
     """
@@ -36,12 +37,17 @@ def main(runs: tuple[Path, ...], out: Path | None) -> None:
             target = out or path / REPORT
             write_file(target, rendered(run).encode())
         except (ReportError, TypesettingError) as error:
-            click.echo(f"error: {error}", err=True)
+            click.echo(_said(f"error: {error}"), err=True)
             failed = True
             continue
-        unfinished = "" if run.result is not None or run.values is None else " (the run has not ended)"
-        click.echo(f"{target}{unfinished}")
+        unfinished = "" if run.ended else " (the run has not ended)"
+        click.echo(_said(f"{target}{unfinished}"))
     sys.exit(2 if failed else 0)
+
+
+def _said(line: str) -> str:
+    """With a mark for what is no character, such as a byte in the name of a file."""
+    return line.encode(errors="replace").decode()
 
 
 if __name__ == "__main__":

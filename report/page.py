@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from proofs.printing.mathml import formula, inline
 from report.derivation import Derivation, verdicts
-from report.folder import Run, Table, read
+from report.folder import Data, Run, Table, read
 from report.theory import section, theorems
 
 VERDICTS = {
@@ -26,6 +26,11 @@ VERDICTS = {
     "other stationary point": ("fair", "◆", "training ended in another stationary point, which the theory names"),
     "not converged": ("fair", "…", "training has not reached its target, so nothing is said for or against the theory"),
     "contradicts": ("bad", "✗", "a measurement contradicts the theory"),
+    "ridge": ("good", "✓", "the model predicts as ridge with the right λ does, the Bayes predictor: by theory none has a smaller risk"),
+    "another step": ("fair", "◇", "the model takes one step of gradient descent, and not the one that theory finds optimal"),
+    "none of these": ("fair", "?", "the model is none of the predictors with which it was compared; theory does not say that it must be"),
+    "measured only": ("open", "•", "no theorem speaks of this model; what is shown was measured"),
+    "measured": ("open", "•", "there is no verdict in this folder; what is shown was measured, and stands beside theory where it says so"),
 }
 """How a verdict looks, and what it means; other verdicts are shown as they are."""
 
@@ -77,7 +82,11 @@ FIGURES = {
         "Training",
         "Loss against optimiser steps with the minimum of the theory; beside it the excess loss and the error of the step.",
     ),
-    "training": ("Training", "The loss against optimiser steps."),
+    "training": (
+        "Training",
+        "The mean squared distance to ridge, which is the excess over the Bayes risk, against optimiser steps, with the Bayes risk less "
+        "the noise and the excess of the best single step.",
+    ),
     "step": ("The learned step", "Three matrices as pictures: the learned step B, the optimal step B*, and their difference."),
     "predictions": ("Predictions on fresh prompts", "The trained layer against one step with B*, and against the labels."),
     "function": (
@@ -89,19 +98,58 @@ FIGURES = {
     "effective_step": ("The step that the model implements", "The effective step, the optimal step, and their difference with intervals."),
     "distances": ("Distances", "Squared distances of the predictions to those of the references, with intervals."),
     "compared_predictions": ("Predictions compared", "Predictions of the model against those of the references."),
-    "shifts": ("Out of distribution", "The loss under other prompts than those of training."),
+    "shifts": (
+        "Out of distribution",
+        "The risk with covariates scaled by a factor and with other context lengths than that of the setting, of the model and of the "
+        "references.",
+    ),
+    "interpolation": (
+        "Weight interpolation",
+        "The exact loss on the line from the trained weights to a global minimiser in the same gauge, and whether it rises between.",
+    ),
+    "excess": (
+        "Excess of every model",
+        "The relative excess loss of each model of the sweep against the context length, a panel for each d.",
+    ),
+    "ends": ("Where training ended", "The share of models that ended in each stationary point, for each d, noise and context length."),
+    "levels": (
+        "Stationary points and ends",
+        "The loss of each family of stationary points, and the share of random starts that end in it.",
+    ),
+    "trajectories": (
+        "Gradient flow",
+        "Loss against time, and against the direction of v: some random starts, and one chosen start into each saddle.",
+    ),
+    "index": ("Curvature", "The eigenvalues of the Hessian at each stationary point: how many are negative, zero and positive."),
+    "phase": (
+        "Phase diagram",
+        "The share of random starts that end in a local minimum over the context length and the noise, a panel for each d, with theory's "
+        "exact boundaries.",
+    ),
+    "step_sizes": ("Step sizes", "The step size of trained layers on theory's curve, against n, d and the noise, with intervals."),
+    "capacity": (
+        "Depth and width",
+        "The squared distance of trained transformers to ridge against depth and against the number of parameters, a line for each width.",
+    ),
+    "finite_tasks": (
+        "Pre-training on T tasks",
+        "The excess loss on new tasks against T. Left: layers trained on a fixed set of tasks, with the mean over sets of the best step. "
+        "Right: one pass of SGD with nominal 95 % intervals (the law is skewed: coverage is about 90 % at 100 seeds), its exact "
+        "expectation where it is known, and the bound of Wu et al. with its constant set to 1.",
+    ),
 }
 """Titles and descriptions of figures, in the order in which they are shown; others follow under the names of their files."""
 
 STATUSES = {"theory": "theory-backed", "measured": "measured only"}
 PACKAGES = ("icl-theory", "torch", "numpy", "sympy", "python-flint")
 _PROGRAM = ("python", "-m", "numerics.train")
+_WORST = ("agrees", "other stationary point", "not converged", "contradicts")  # a sweep is as good as its worst model
 _SAMPLED_ROWS = 12
 _LONG = 24  # values of a list that are shown
 
 
 def render(path: str | Path) -> str:
-    """The run folder as one HTML page without scripts and without anything to load. Raises ReportError."""
+    """A run folder, or that of a study, as one HTML page without scripts and without anything to load. Raises ReportError."""
     return rendered(read(Path(path)))
 
 
@@ -112,12 +160,15 @@ def rendered(run: Run) -> str:
     found = verdicts(labels)
     known = {verdict.theorem.label for verdict in found}
     blocks = [Derivation(verdict, known).block() for verdict in found]
-    return (
+    page = (
         environment()
         .get_template("report.html.j2")
         .render(
             style=files("report").joinpath("templates", "report.css").read_text(encoding="utf-8"),
             name=run.path.resolve().name,
+            kind=run.kind.name,
+            about=run.kind.about,
+            left_out=run.left_out,
             model=run.model,
             verdict=_verdict(run),
             numbers=list(_numbers(run)),
@@ -126,14 +177,17 @@ def rendered(run: Run) -> str:
             used=[block for block in blocks if block["label"] not in labels],
             figures=_figures(run),
             curve=_curve(run),
-            tables=[_table(table) for table in run.tables],
+            tables=[_table(table) for table in (*run.tables, *_records(run))],
+            data=[_data(data) for data in run.data],
             compared=_compared(run.comparison) if run.comparison else None,
             config=_config(run),
+            plan=run.kind.plan,
             command=_command(run),
             machine=list(_flat({key: value for key, value in (run.result or {}).items() if key in MACHINE})),
             here=_here(),
         )
     )
+    return page.encode(errors="replace").decode()  # JSON can hold halves of surrogate pairs, which are no characters
 
 
 @cache
@@ -152,12 +206,20 @@ def _with_math(text: str) -> Markup:
 
 
 def _verdict(run: Run) -> dict[str, str]:
-    if run.result is None and run.values is not None:
-        means = f"the run has not ended; {shlex.join([*_PROGRAM, '--resume', '--out', str(run.path)])} continues it"
+    if not run.ended:
+        means = f"the run has not ended; {run.kind.again.format(shlex.quote(str(run.path)))}"
         return {"word": "unfinished", "kind": "open", "mark": "…", "means": means, "reason": ""}
-    word = str((run.result or {}).get("verdict") or "measured")
+    counts = {word: count for data in run.data if run.kind.name == "Sweep" for word, count in data.verdicts.items()}
+    if counts:
+        worst = max(counts, key=lambda word: _WORST.index(word) if word in _WORST else -1)
+        said = ", ".join(f"{word} {count}" for word, count in counts.items())
+        return _worded(worst, f"the worst of {sum(counts.values())} models: {said}")
+    return _worded(str((run.result or {}).get("verdict") or "measured"), str((run.result or {}).get("reason") or ""))
+
+
+def _worded(word: str, reason: str) -> dict[str, str]:
     kind, mark, means = VERDICTS.get(word, ("open", "•", ""))
-    return {"word": word, "kind": kind, "mark": mark, "means": means, "reason": str((run.result or {}).get("reason") or "")}
+    return {"word": word, "kind": kind, "mark": mark, "means": means, "reason": reason}
 
 
 def _numbers(run: Run) -> Iterator[tuple[str, str, str]]:
@@ -174,8 +236,21 @@ def _numbers(run: Run) -> Iterator[tuple[str, str, str]]:
         if value is not None:
             spread = f" ± {shown(error)} (1 standard error)" if name == "loss_sampled" and error is not None else ""
             yield _with_math(words), shown(value) + spread, kinds.get(name, "")
-    for name, value in _flat(result):
+    for name, value in _flat({name: value for name, value in result.items() if not _is_records(value)}):
         yield name, value, ""
+
+
+def _is_records(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(part, Mapping) for part in value)
+
+
+def _records(run: Run) -> Iterator[Table]:
+    """The lists of records in result.json, each as a table."""
+    for name, records in (run.result or {}).items():
+        if _is_records(records):
+            columns = list(dict.fromkeys(key for record in records for key in record))
+            rows = [[record.get(key) for key in columns] for record in records]
+            yield Table(name.replace("_", " ").capitalize(), "", "From result.json.", [key.replace("_", " ") for key in columns], rows)
 
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -257,15 +332,28 @@ def _table(table: Table) -> dict[str, Any]:
     }
 
 
+def _data(data: Data) -> dict[str, Any]:
+    """The rows of a data file, with columns of one value taken out and named."""
+    if data.problem:
+        return {"name": data.name, "problem": data.problem}
+    several = len(data.rows) > 1
+    constant = [i for i in range(len(data.columns)) if several and all(row[i] == data.rows[0][i] for row in data.rows)]
+    varied = [i for i in range(len(data.columns)) if i not in constant]
+    rows = [[row[i] for i in varied] for row in data.rows]
+    made = _table(Table(data.name, "", "", [data.columns[i].replace("_", " ") for i in varied], rows))
+    alike = [(data.columns[i].replace("_", " "), shown(data.rows[0][i])) for i in constant]
+    return made | {"name": data.name, "problem": "", "count": data.length, "alike": alike}
+
+
 def _compared(run: Run) -> dict[str, Any]:
     """What `python -m numerics.compare` wrote into a folder of its own inside that of the run."""
-    tables = [_table(table) for table in run.tables]
+    tables = [_table(table) for table in (*run.tables, *_records(run))]
     return {"verdict": _verdict(run), "numbers": list(_numbers(run)), "tables": tables, "figures": _figures(run)}
 
 
 def _config(run: Run) -> list[tuple[str, str, str]]:
-    """Option, value and meaning of everything in config.json."""
-    fields = type(run.config).model_fields if run.config else {}
+    """Option, value and meaning of everything that was asked for."""
+    fields = run.options.model_fields
     return [
         (name, "default" if value is None else shown(value), (fields[name].description or "") if name in fields else "")
         for name, value in (run.values or {}).items()

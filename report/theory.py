@@ -63,10 +63,13 @@ def section(setting: Setting, run: Run) -> dict[str, Any]:
 
 
 _TERMS = 4  # of the fourth cumulant that are shown
+_LONGEST_CONTEXT = 10_000  # up to which the Bayes risk takes no more than a second
 
 
 def _bayes(setting: Setting, write: Values) -> str:
     """The Bayes risk of the whole context, or why it has no exact value here."""
+    if setting.context_length > _LONGEST_CONTEXT:
+        return f"<p>Left out: n is more than the {_LONGEST_CONTEXT} up to which a page computes it.</p>"
     try:
         return displayed(f"{formula('R')}<mo>=</mo>{write.value(bayes_risk(setting))}")
     except TheoryError as error:
@@ -79,7 +82,7 @@ def _stationary(setting: Setting, run: Run, write: Values) -> dict[str, Any]:
         families = stationary_points(setting)
     except TheoryError as error:
         return {"stationary": [], "unlisted": str(error).partition(": ")[2] or str(error)}
-    ended = {run.result.get(key) for key in ("stationary_point", "stationary_kind")} if run.result else set()
+    ended = tuple((run.result or {}).get(key) for key in ("stationary_point", "stationary_kind"))  # whatever a file holds
     return {
         "stationary": [
             {
@@ -87,7 +90,7 @@ def _stationary(setting: Setting, run: Run, write: Values) -> dict[str, Any]:
                 "kind": family.kind,
                 "loss": inline(write.value(family.loss)),
                 "descending": str(family.index),
-                "here": bool(ended) and ended == {family.name, family.kind},
+                "here": ended == (family.name, family.kind),
             }
             for family in families
         ],

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import optimize, stats
 from sympy import Matrix, Rational, diag, eye
 from torch import Generator
 
@@ -21,18 +21,21 @@ from numerics.config import TrainConfig
 from numerics.coordinates import Coordinates
 from numerics.evaluate import DTYPE
 from numerics.foreign import ForeignModel
+from numerics.intervals import Interval
 from numerics.measures import Measures, measured
 from numerics.models import MergedAttention
 from numerics.objective import ExactObjective
 from numerics.samplers import PromptSampler
 from numerics.shifts import layer_of
 from numerics.source import Source
+from numerics.transformer import AttentionStack
 from theory import Gaussian, Laplace, Linear, LinearAttention, Setting, global_minimiser, in_context_loss
 
 ISOTROPIC = Setting(covariates=Gaussian.isotropic(2), response=Linear.isotropic(2), noise_variance=1, context_length=6)
 STRETCHED = Setting(
     covariates=Gaussian(diag(2, 1)), response=Linear(diag(Rational(1, 2), 1)), noise_variance=Rational(1, 2), context_length=5
 )
+NOISY = Setting(covariates=Gaussian.isotropic(3), response=Linear.isotropic(3), noise_variance=Rational(1, 4), context_length=20)
 TWO_MINIMA = Setting(covariates=Gaussian(diag(2, 1, 1)), response=Linear(diag(Rational(1, 2), 1, 1)), noise_variance=1, context_length=40)
 LAWS = (
     "isotropic", "2,1", "sphere:covariance=2,1", "student-t:degrees=9", "laplace:mixing=1,0;1/2,1", "rademacher", "gaussian-mixture",
@@ -292,12 +295,93 @@ def check_observed(module: Any) -> None:
         task = np.linalg.solve(gram + penalty, gradient[:, :, None])[:, :, 0]
         close(column[first], (task * query).sum(1), 1e-6)
     error = (seen.ridge - seen.target).square()
-    risk = float((0.5 + 0.5 * np.einsum("pa,pab,pb->p", query, np.linalg.inv(gram + 0.5 * np.diag([1.0, 0.5])), query)).mean())
+    left = 0.5 * np.einsum("pa,pab,pb->p", query, np.linalg.inv(gram + 0.5 * np.diag([1.0, 0.5])), query)
+    close(seen.left[first], left, 1e-6)
+    risk = 0.5 + float(left.mean())
     assert abs(float(error.mean()) - risk) < 0.05 * risk  # 64,000 prompts: about eight standard errors
     other = module.observe(ForeignModel(step_model(wild)), objective, prompts=256, seed=5)
     assert not torch.equal(other.target[:64], seen.target[:64])
+    task = np.linalg.solve(gram + seen.parameter * np.diag([1.0, 0.5]), gradient[:, :, None])[:, :, 0]
+    close(seen.fitted[first], (task * query).sum(1), 1e-6)
     assert module.is_ridge_bayes(setting)
     assert not module.is_ridge_bayes(replace(setting, response=Linear.of(Laplace.isotropic(2))))
+
+
+def check_nearest_ridge(module: Any) -> None:
+    """λ̂ by scipy's minimiser from numpy's solve on the same prompts, and where it is known"""
+    prior = torch.diag(torch.tensor([0.5, 1.0], dtype=DTYPE))
+    tokens = torch.cat([part for part, _ in module.drawn(STRETCHED, 7, 3, 512)]).numpy()
+
+    def fitted(model: Any) -> float:
+        return float(module.nearest_ridge(ForeignModel(model), STRETCHED, prior, prompts=512, seed=7))
+
+    def of(penalty: float) -> Any:
+        return ridge_model(penalty * np.diag([2.0, 1.0]))
+
+    for penalty in (1e-3, 0.5, 40.0):
+        close(fitted(of(penalty)), penalty, 1e-4)
+    assert fitted(of(0.0)) == 0
+
+    def mixed(tokens: Any) -> Any:
+        return 0.9 * of(0.2)(tokens) + 0.1 * tokens[:, 0, -1]
+
+    found = optimize.minimize_scalar(lambda log: ((of(np.exp(log))(tokens) - mixed(tokens)) ** 2).mean(), bounds=(-6, 6), method="bounded")
+    close(fitted(mixed), np.exp(found.x), 1e-3)
+
+
+def check_beside_ridge(module: Any) -> None:
+    """Quotients again by numpy, with squares cut at E y²; no interval to least squares without a variance, no distance without a mean"""
+    model = off(ridge_model(0.1), 0.2)
+    found = module.measured(model, replace(STRETCHED, response=Linear.isotropic(2)), prompts=1024, seed=0)
+    seen, beside, null = found.observed, found.beside_ridge, found.objective.null
+    assert found.bayes is None  # so that it is measured
+    square, best, fitted, least = (
+        (seen.prediction - other).square().numpy() for other in (seen.ridge, seen.optimum, seen.fitted, seen.least_squares)
+    )
+    assert least.max() > 1.1 * null
+    assert beside.parameter == seen.parameter
+    close(beside.excess.value, square.sum() / seen.left.sum())
+    close(beside.closer.value, best.sum() / square.sum())
+    close(beside.to_nearest.value, square.sum() / np.minimum(fitted, null).sum())
+    close(beside.to_least_squares.value, square.sum() / np.minimum(least, null).sum())
+    distance = found.distance(module.LEAST)
+    close(distance.square.value, least.mean())
+    assert np.isnan((distance.square.low, distance.square.high, distance.relative.error)).all()
+    assert found.without_mean == ()
+    assert not np.isnan(found.distance(module.NEAREST).square.low)
+    heavy = torch.full((6400,), 1e-3, dtype=DTYPE)
+    heavy[0] = 1e4
+    assert module.mean_of(heavy).low == 0
+    assert 0.8e-3 < module.bounded_mean(heavy, 1.0).low < 1.0e-3
+    assert module.bounded_mean(heavy, 1.0).high == module.mean_of(heavy).high
+    fewer = module.measured(ridge_model(0.0), replace(ISOTROPIC, context_length=3), prompts=1024, seed=0)
+    assert fewer.without_mean == (module.LEAST, module.NEAREST)
+    assert fewer.distance(module.LEAST) is None is fewer.distance(module.NEAREST)
+    known = module.measured(model, ISOTROPIC, prompts=1024, seed=0)
+    square = (known.observed.prediction - known.observed.ridge).square()
+    close(known.beside_ridge.excess.value, float(square.mean()) / (known.bayes - 1))
+    assert not np.isnan(known.distance(module.LEAST).square.low)
+    spread = module.measured(model, replace(ISOTROPIC, response=Linear.of(Laplace.isotropic(2))), prompts=1024, seed=0)
+    assert spread.beside_ridge.excess is None
+
+
+def check_stack(module: Any) -> None:
+    """One linear layer with one head is the layer of its (v, M), at any context length; nothing else is."""
+    torch.manual_seed(0)
+    stack = AttentionStack(attention="linear", dimension=2, depth=1, heads=1).double()
+    with torch.no_grad():
+        stack.value.normal_()
+        stack.key_query.normal_()
+    for n in (1, 5, 9):
+        tokens = prompts(replace(STRETCHED, context_length=n), 32)
+        known, reason = module.weights_of(stack, n)
+        assert reason is None
+        close(MergedAttention(*known)(tokens).detach(), stack(tokens).detach())
+    for depth, heads in ((2, 1), (1, 2)):
+        known, reason = module.weights_of(AttentionStack(attention="linear", dimension=2, depth=depth, heads=heads), 5)
+        assert known is None
+        assert f"depth {depth} and {heads} head" in reason
+    assert module.weights_of(AttentionStack(attention="softmax", dimension=2, depth=1, heads=1), 5) == (None, None)
 
 
 def check_foreign(module: Any) -> None:
@@ -349,16 +433,23 @@ def measures(name: str) -> Measures:
     """Of a model with a known answer, on few prompts"""
     step = np.asarray(ExactObjective(ISOTROPIC).step)
     spread = Setting(covariates=Gaussian.isotropic(2), response=Linear.of(Laplace.isotropic(2)), noise_variance=1, context_length=6)
-    precise = Setting(covariates=Gaussian.isotropic(2), response=Linear.isotropic(2), noise_variance=Rational(1, 10), context_length=20)
     models: dict[str, tuple[Setting, Any]] = {
         "optimal": (ISOTROPIC, step_model(step)),
         "1 % more": (ISOTROPIC, step_model(1.01 * step)),
         "ridge": (ISOTROPIC, ridge_model(1.0)),
         "little": (ISOTROPIC, step_model(0.03 * step)),
         "near ridge, not near enough to the step": (ISOTROPIC, lambda tokens: 0.9 * ridge_model(1.0)(tokens)),
-        "far from ridge, farther from the step": (precise, lambda tokens: 0.96 * ridge_model(0.1)(tokens)),
+        "far from ridge, farther from the step": (NOISY, lambda tokens: 0.95 * ridge_model(0.25)(tokens)),
         "between": (ISOTROPIC, lambda tokens: (ridge_model(1.0)(tokens) + step_model(step)(tokens)) / 2),
         "ridge for Laplace": (spread, ridge_model(1.0)),
+        "least squares": (NOISY, ridge_model(0.0)),
+        "least squares, as many examples as dimensions": (replace(ISOTROPIC, context_length=2), ridge_model(0.0)),
+        "ridge, half of λ": (NOISY, ridge_model(0.5 * 0.25)),
+        "ridge, thrice λ": (NOISY, ridge_model(3 * 0.25)),
+        "near ridge": (NOISY, off(ridge_model(0.25), 0.03)),
+        "near ridge, twice λ": (NOISY, off(ridge_model(2 * 0.25), 0.03)),
+        "near least squares": (NOISY, off(ridge_model(0.0), 0.07)),
+        "near ridge, no Bayes risk": (replace(NOISY, covariates=Gaussian(diag(2, 1, 1))), off(ridge_model(0.25), 0.03)),
         "zero": (ISOTROPIC, lambda tokens: np.zeros(len(tokens))),
         "with an even part": (ISOTROPIC, lambda tokens: step_model(step)(tokens) + 0.1 * (tokens[:, :-1, -1] ** 2).mean(1)),
         "first example": (ISOTROPIC, lambda tokens: step_model(step)(tokens) + 0.1 * tokens[:, 0, -1]),
@@ -368,17 +459,35 @@ def measures(name: str) -> Measures:
     return measured(model, setting, prompts=2048, seed=0)
 
 
-def ridge_model(noise: float) -> Any:
-    """Ridge for w ~ N(0, I) by numpy's solve, a function of numpy prompts"""
+def ridge_model(penalty: Any) -> Any:
+    """Ridge by numpy's solve, a function of numpy prompts; σ² for w ~ N(0, I), or σ²W⁻¹"""
 
     def model(tokens: Any) -> Any:
         x = tokens[:, :-1, :-1]
-        gram = np.swapaxes(x, 1, 2) @ x + noise * np.eye(x.shape[2])
+        gram = np.swapaxes(x, 1, 2) @ x + penalty * np.eye(x.shape[2])
         return (np.linalg.solve(gram, np.asarray(gradient_of(tokens))[:, :, None])[:, :, 0] * tokens[:, -1, :-1]).sum(-1)
 
     return model
 
 
+def off(model: Any, size: float) -> Any:
+    """The model with an error that no λ removes, as a trained one has"""
+    return lambda tokens: model(tokens) + size * np.sin(3 * tokens[:, 0, -1] + 5 * tokens[:, -1, 0])
+
+
+REASONS = {
+    "ridge": "it is ridge, the Bayes predictor",
+    "ridge for Laplace": "it is ridge with λ = 1 σ², which is not the Bayes predictor here",
+    "least squares": "it is least squares",
+    "least squares, as many examples as dimensions": "the nearest ridge has λ = 0 (least squares)",
+    "ridge, half of λ": "it is ridge with λ = 0.5 σ²",
+    "ridge, thrice λ": "it is ridge with λ = 3 σ²",
+    "near ridge": "it comes near ridge, the Bayes predictor",
+    "near ridge, twice λ": "it comes near ridge, but with λ = ",
+    "near least squares": "it comes near ridge, but not surely nearer to it than to least squares",
+    "first example": "the order of the examples",
+    "with an even part": "the sign of the labels",
+}
 VERDICTS = {
     "optimal": "agrees",
     "1 % more": "another step",
@@ -388,6 +497,14 @@ VERDICTS = {
     "far from ridge, farther from the step": "none of these",
     "between": "none of these",
     "ridge for Laplace": "none of these",
+    "least squares": "none of these",
+    "least squares, as many examples as dimensions": "none of these",
+    "ridge, half of λ": "none of these",
+    "ridge, thrice λ": "none of these",
+    "near ridge": "ridge",
+    "near ridge, twice λ": "none of these",
+    "near least squares": "none of these",
+    "near ridge, no Bayes risk": "ridge",
     "zero": "other stationary point",
     "with an even part": "none of these",
     "first example": "none of these",
@@ -400,8 +517,16 @@ def check_verdicts(module: Any) -> None:
     for name, verdict in VERDICTS.items():
         found, reason = module.decide(measures(name))
         assert found == verdict, (name, found, reason)
-    assert "the order of the examples" in module.decide(measures("first example"))[1]
-    assert "the sign of the labels" in module.decide(measures("with an even part"))[1]
+        assert REASONS.get(name, "") in reason, (name, reason)
+    near = measures("near ridge")
+    assert near.beside_ridge is not None
+    for what, value, verdict in (  # ± 4 standard errors of 0.01 of the value
+        ("excess", 0.095, "ridge"), ("excess", 0.097, "none of these"), ("closer", 32.0, "ridge"), ("closer", 31.0, "none of these"),
+        ("to_nearest", 1.9, "ridge"), ("to_nearest", 1.95, "none of these"),
+        ("to_least_squares", 0.95, "ridge"), ("to_least_squares", 0.97, "none of these"),
+    ):  # fmt: skip
+        beside = replace(near.beside_ridge, **{what: Interval(value, value, value, 0.01 * value)})
+        assert module.decide(replace(near, beside_ridge=beside))[0] == verdict, (what, value)
     assert "equivariant" not in module.decide(measures("optimal"))[1]
     whole = measures("layer")
     assert whole.weights is not None

@@ -5,7 +5,7 @@ from common import compared
 from common.altered import altered
 from common.compared import accepts
 
-from numerics import alignment, effective, exact_weights, foreign, intervals, judgement, nearest, observed, shifts, symmetries
+from numerics import alignment, effective, exact_weights, foreign, intervals, judgement, measures, nearest, observed, shifts, symmetries
 
 MUTANTS = {
     "mean: error of a batch": (intervals, "check_means", "float(batches.std()) / BATCHES**0.5", "float(batches.std())"),
@@ -80,8 +80,8 @@ MUTANTS = {
     "tolerance of squares": (
         judgement,
         "check_verdicts",
-        "distance.relative.low, 0.0) <= tolerance**2",
-        "distance.relative.low, 0.0) <= tolerance",
+        "isnan(low) else low, 0.0) <= tolerance**2",
+        "isnan(low) else low, 0.0) <= tolerance",
     ),
     "one step whatever the rest": (
         judgement,
@@ -90,10 +90,58 @@ MUTANTS = {
         "max(unexplained.low, 0.0) <= 1",
     ),
     "never another step": (judgement, "check_verdicts", "max(unexplained.low, 0.0) <= tolerance**2", "max(unexplained.low, 0.0) < 0"),
-    "ridge not asked for": (judgement, "check_verdicts", "if ridge is not None and", "if ridge is None and"),
-    "ridge however far": (judgement, "check_verdicts", "    near = ridge.square.value <=", "    near = True or ridge.square.value <="),
-    "ridge nearer or not": (judgement, "check_verdicts", "near and RIDGE_CLOSER * ridge", "near and 0 * ridge"),
-    "ridge for any task": (judgement, "check_verdicts", "and is_ridge_bayes(found.setting) and", "and"),
+    "ridge not asked for": (judgement, "check_verdicts", "if _is(ridge, tolerance):", "if False:"),
+    "ridge for any task": (
+        judgement,
+        "check_verdicts",
+        "or not is_ridge_bayes(found.setting):\n        return None",
+        "or False:\n        return None",
+    ),
+    "never near ridge": (judgement, "check_verdicts", "_is_near(beside) and _doubt(found, tolerance) is None", "False"),
+    "near ridge, whatever λ": (judgement, "check_verdicts", "_surely_below(beside.to_nearest, RIDGE_FARTHER)", "True"),
+    "near ridge, or least squares": (judgement, "check_verdicts", "not _surely_below(beside.to_least_squares, 1)", "False"),
+    "ridge, excess however large": (judgement, "check_verdicts", "_surely_below(beside.excess, RIDGE_EXCESS)", "True"),
+    "ridge nearer or not": (judgement, "check_verdicts", "- SURE * closer.error >= RIDGE_CLOSER", "- SURE * closer.error >= 0"),
+    "not surely nearer": (judgement, "check_verdicts", "closer.value - SURE * closer.error", "closer.value"),
+    "values for bounds": (judgement, "check_verdicts", "quotient.value + SURE * quotient.error", "quotient.value"),
+    "bounds that are too wide": (judgement, "check_verdicts", "from numerics.lengths import SURE\n", "SURE = 8.0\n"),
+    "least squares not told": (judgement, "check_verdicts", "if least is not None and _is(least, tolerance):", "if False:"),
+    "λ not told": (judgement, "check_verdicts", "beside.parameter > 0 and _is(fitted, tolerance)", "False"),
+    "λ not over σ²": (judgement, "check_verdicts", "beside.parameter / noise:.3g", "beside.parameter:.3g"),
+    "λ of the wrong sign of improvement": (observed, "check_nearest_ridge", "best = min(range(points)", "best = max(range(points)"),
+    "λ fitted without W": (
+        observed,
+        "check_nearest_ridge",
+        "predictors.spectrum(*split(tokens), prior)",
+        "predictors.spectrum(*split(tokens))",
+    ),
+    "λ fitted coarsely": (observed, "check_nearest_ridge", "(65, 9, 9, 9, 9, 9, 9, 9)", "(65, 9)"),
+    "λ = 0 not tried": (observed, "check_nearest_ridge", "return 0.0 if off(0.0) <= off(fitted) else fitted", "return fitted"),
+    "λ fitted where it is judged": (
+        observed,
+        "check_nearest_ridge",
+        "drawn(setting, seed, 3, prompts)",
+        "drawn(setting, seed, 0, prompts)",
+    ),
+    "fitted ridge with σ²": (observed, "check_observed", "for penalty in (noise, parameter)", "for penalty in (noise, noise)"),
+    "posterior variance: what is seen": (observed, "check_observed", "* (1 - seen)).sum(-1)", "* seen).sum(-1)"),
+    "quotients not cut": (measures, "check_beside_ridge", ".square().clamp(max=objective.null)", ".square()"),
+    "excess over the Bayes risk with its noise": (measures, "check_beside_ridge", "bayes - float(setting.noise_variance)", "bayes"),
+    "excess for any task": (measures, "check_beside_ridge", "if is_ridge_bayes(setting) and", "if"),
+    "closer inverted": (
+        measures,
+        "check_beside_ridge",
+        "closer=over((seen.prediction - seen.optimum).square(), square)",
+        "closer=over(square, (seen.prediction - seen.optimum).square())",
+    ),
+    "a mean that does not exist": (measures, "check_beside_ridge", "in references if moments.get(name, 2)]", "in references]"),
+    "a variance that does not exist": (measures, "check_beside_ridge", "if moments.get(name, 2) > 1 else", "if True else"),
+    "least squares under another name": (measures, "check_beside_ridge", "if seen.parameter == 0 else {}", "if False else {}"),
+    "lower end of rare prompts": (measures, "check_beside_ridge", "max(low, mean_of(squares.clamp(max=cut)).low)", "low"),
+    "v not over the context length": (exact_weights, "check_stack", ".to(DTYPE) / context", ".to(DTYPE)"),
+    "v the last column": (exact_weights, "check_stack", "model.value[0, 0, -1]", "model.value[0, 0, :, -1]"),
+    "the first of several layers": (exact_weights, "check_stack", "if depth * heads > 1:", "if False:"),
+    "softmax taken for linear": (exact_weights, "check_stack", 'if model.attention != "linear":', "if False:"),
     "below Bayes by half a standard error": (judgement, "check_verdicts", "found.bayes - Z_LIMIT * error", "found.bayes + Z_LIMIT * error"),
     "never below Bayes": (judgement, "check_verdicts", "found.risk.value < found.bayes", "found.risk.value < 0 * found.bayes"),
     "weights not held against prompts": (judgement, "check_verdicts", "abs(found.risk.value - weights.loss) >", "0 * abs(weights.loss) >"),
@@ -113,10 +161,10 @@ MUTANTS = {
     "ridge with twice the noise": (
         observed,
         "check_observed",
-        "noise = float(setting.noise_variance)",
-        "noise = 2 * float(setting.noise_variance)",
+        "for penalty in (noise, parameter)",
+        "for penalty in (2 * noise, parameter)",
     ),
-    "ridge without its prior": (observed, "check_observed", "noise=noise, prior=prior)", "noise=noise)"),
+    "ridge without its prior": (observed, "check_observed", "predictors.spectrum(x, y, query, prior)", "predictors.spectrum(x, y, query)"),
     "least squares is ridge": (
         observed,
         "check_observed",

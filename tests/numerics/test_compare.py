@@ -27,7 +27,7 @@ from numerics.judgement import decide
 from numerics.models import MergedAttention
 from numerics.objective import ExactObjective
 from numerics.shifts import layer_of
-from numerics.transformer import initial_deep_model
+from numerics.transformer import AttentionStack, initial_deep_model
 from numerics.weights import ImportedAttention
 from theory import Gaussian, Linear, SettingError, UnknownMoment
 from theory.conventions import CONVENTIONS
@@ -148,6 +148,35 @@ def test_shares():
     assert measures("zero").even_share.value == 0
 
 
+def test_ridge_with_another_parameter_is_told():
+    """In the table and in the result: λ̂ / σ², and the squared distance to ridge over that to ridge with λ̂"""
+    found = verify(ridge_model(2.0), ISOTROPIC, prompts=FEW)
+    assert (found.verdict, found.result["nearest_ridge"]) == ("none of these", pytest.approx(2, rel=1e-3))
+    (rows,) = (dict(row[:2] for row in part.rows) for part in found.tables if part.title == "Beside ridge")
+    assert rows["λ̂ / σ²"] == pytest.approx(2, rel=1e-3)
+    assert rows["to ridge / to ridge with λ̂"] > 1e4
+    (row,) = (row for part in found.tables if part.title.startswith("Distances") for row in part.rows if row[0] == "least squares")
+    assert None not in row
+    noiseless = verify(step_model(STEP), replace(ISOTROPIC, noise_variance=0), prompts=FEW)
+    (rows,) = (dict(row[:2] for row in part.rows) for part in noiseless.tables if part.title == "Beside ridge")
+    assert rows["λ̂ / σ²"] is rows["to ridge / (Bayes risk − σ²)"] is None  # both are over 0
+
+
+@pytest.mark.parametrize(
+    ("examples", "noise", "listed", "interval"), [(1, 1, False, False), (3, 1, False, False), (3, 0, True, True), (5, 1, True, False)]
+)
+def test_least_squares_is_listed_where_its_distance_has_a_mean(examples, noise, listed, interval):
+    """With an interval where it has a variance, as with 6 examples below; at σ² = 0 it has both."""
+    found = verify(step_model(STEP), replace(ISOTROPIC, context_length=examples, noise_variance=noise), prompts=256)
+    (part,) = (part for part in found.tables if part.title.startswith("Distances"))
+    rows = [row for row in part.rows if row[0] == "least squares"]
+    assert len(rows) == listed
+    assert all((row[2] is not None) == (row[3] is not None) == interval for row in rows)
+    assert ("Not listed" in part.note) == (not listed)
+    assert ("No interval" in part.note) == (listed and not interval)
+    json.dumps([part.plain() for part in found.tables], allow_nan=False)
+
+
 def test_lengths_that_a_model_refuses():
     weights = np.random.default_rng(0).standard_normal((7 * 3,)) / 5
     found = verify(lambda tokens: tokens.reshape(len(tokens), -1) @ weights, ISOTROPIC, prompts=FEW)
@@ -219,6 +248,28 @@ def test_weights_that_are_divided_by_the_context_length():
         assert one.weights == pytest.approx(one.averaged, rel=1e-12)
         assert abs(one.risk.value - one.weights) < 6.5 * one.risk.error
     assert {one.weights == pytest.approx(one.summed) for one in found.measures.shifted if one.shift.kind == "length"} == {False}
+
+
+def test_one_layer_of_a_stack_has_known_weights():
+    stack = AttentionStack(attention="linear", dimension=2, depth=1, heads=1).double()
+    v, M = layer_of(STEP)
+    with torch.no_grad():
+        stack.value[0, 0], stack.key_query[0, 0] = 0.3, M
+        stack.value[0, 0, -1] = 6 * v  # a mean over the context
+    found = verify(stack, ISOTROPIC, prompts=FEW)
+    assert found.verdict == "agrees"
+    assert found.result["loss_trained"] == pytest.approx(found.result["loss_theory"], rel=1e-12)
+    assert found.result["stationary_point"] == "global minimum"
+    for one in found.measures.shifted:
+        assert one.weights == pytest.approx(one.averaged, rel=1e-12)
+    assert any(part.title == "Weight interpolation" for part in found.tables)
+
+
+def test_two_layers_of_a_stack_have_none():
+    torch.manual_seed(0)
+    found = verify(AttentionStack(attention="linear", dimension=2, depth=2, heads=1), ISOTROPIC, prompts=FEW)
+    assert found.result["loss_trained"] is None
+    assert any("depth 2 and 1 head," in part.note for part in found.tables)
 
 
 def test_weights_of_several_heads_are_not_compared():

@@ -11,12 +11,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 from common.finite_tasks import even_excess_by_cubature, leading_by_cubature, recursion_sgd, scalar_sgd, triangle
+from scipy.stats import t as student
 from sympy import Matrix, Rational
 
 from numerics.config import TrainConfig
 from numerics.errors import ConfigError
 from numerics.evaluate import compile_expression, to_tensor
-from numerics.finite_tasks import Findings, Point, main
+from numerics.finite_tasks import Findings, Point, main, student_quantile, tables
 from numerics.one_pass import OnePass, Schedule
 from numerics.task_sets import Population, TaskSetPrompts, TrainedLayer
 from theory import Gaussian, Linear, LinearAttention, Rademacher, Setting, SettingError, global_minimiser, in_context_loss
@@ -227,9 +228,25 @@ def test_the_verdict_is_about_what_theory_backs(layers, verdict):
 
 def test_sgd_far_from_its_expectation_contradicts():
     expected = OnePass(population(dimension=2, context=6)).expected(30)
-    point = Point(30, 1.0, 0.1, 1.0, None, expected.excess * 1.2, expected.excess * 0.01, expected)
+    point = Point(30, 100, 1.0, 0.1, 1.0, None, 10, expected.excess * 1.2, expected.excess * 0.01, expected)
     assert Findings((point,), (), ()).verdict[0] == "contradicts"
     assert Findings((point._replace(sgd_mean=expected.excess),), (), ()).verdict[0] == "agrees"
+
+
+@pytest.mark.parametrize("seeds", [10, 11, 30, 100, 4000, 10**6])
+def test_the_quantile_is_student_s(seeds):
+    assert student_quantile(seeds - 1) == pytest.approx(student.ppf(0.975, seeds - 1), abs=1e-4)
+
+
+def test_intervals_are_of_as_many_seeds_and_sets_as_were_drawn():
+    expected = OnePass(population(dimension=2, context=6)).expected(30)
+    point = Point(30, 100, 1.0, 0.1, 1.0, None, 10, 1.0, 0.1, expected)
+    assert point.sgd_half_width == pytest.approx(0.2262157, rel=1e-4)  # a normal quantile would give 0.196
+    assert point.sets_half_width == pytest.approx(0.1984217, rel=1e-4)
+    sgd = tables(Findings((point,), (), ()))[3]
+    assert sgd["rows"][0][2] == point.sgd_half_width
+    assert "nominal 95 %" in sgd["note"]
+    assert "coverage is about 90 % at 100 seeds" in sgd["note"]
 
 
 def run(tmp_path, *arguments):

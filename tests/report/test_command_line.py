@@ -96,6 +96,22 @@ def test_an_unfinished_run(tmp_path):
     assert "Verdict: unfinished" in (path / "report.html").read_text()
 
 
+def test_half_of_a_surrogate_pair(tmp_path):
+    path = comparison(tmp_path / "run", reason="\ud800", stationary_point=[1])
+    assert run(path).exit_code == 0
+    assert "Verdict: agrees" in (path / "report.html").read_text()
+
+
+def test_a_name_that_is_no_text(tmp_path):
+    path = tmp_path / os.fsdecode(b"run-\xff")
+    assert run(comparison(path)).exit_code == 0
+    (path / "result.json").write_text("[1]")
+    done = run(path)
+    assert done.exit_code == 2
+    (line,) = lines(done)
+    assert "holds no names with values" in line
+
+
 @pytest.mark.parametrize("part", ["rendered", "replace"])
 def test_a_failure_leaves_the_old_page(tmp_path, monkeypatch, part):
     path = comparison(tmp_path / "run")

@@ -8,22 +8,30 @@ import shutil
 import subprocess
 from html import escape, unescape
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from matplotlib.image import imread, imsave
 from numpy import zeros
 from sympy import Rational
 
+import numerics
 import report
+from numerics import capacity, compare, finite_tasks, landscape, step_sizes, sweep
+from numerics import run as run_module
 from numerics.deep_config import CONFIGS
 from proofs.theorems import load
 from proofs.verdict import judge
 from report import derivation, page
+from report import folder as report_folder
 from report import theory as theory_section
 from report.derivation import Derivation
 from report.errors import ReportError
-from report.folder import read
+from report.folder import KINDS, LARGEST_DIMENSION, ROWS, read
 from report.theory import section, theorems
 from theory import global_minimiser, stationary_points
 from theory.errors import UnknownMoment
@@ -379,6 +387,10 @@ DAMAGE = {
     "tables ragged": ("comparison.json", json.dumps([TABLES[0] | {"rows": [[1, 2], [1]]}]), "no list of tables"),
     "tables without columns": ("comparison.json", '[{"title": "x", "rows": []}]', "no list of tables"),
     "metrics binary": ("metrics.csv", b"\xff\xfe", "no table"),
+    "config of a model that is a list": ("config.json", json.dumps(CONFIG | {"model": []}), "model"),
+    "config of a dimension that is none": ("config.json", json.dumps(CONFIG | {"dimension": [10**12]}), "dimension"),
+    "config of a dimension that is not a number": ("config.json", '{"dimension": NaN}', "dimension"),
+    "result nested": ("result.json", '{"a": ' + "[" * 400 + "]" * 400 + "}", "nested more than"),
 }
 
 
@@ -393,6 +405,74 @@ def test_a_damaged_file_is_named_in_one_line(tmp_path, kind):
     assert message.startswith(str(path / name))
     assert said in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("dimension", [33, 100_000, 10**12, 10**400, "1000000000000", 1e12])
+def test_a_dimension_beyond_the_page_is_left_out_before_it_is_built(tmp_path, monkeypatch, dimension):
+    def built(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(report_folder, "build_config", built)
+    html = report.render(folder(tmp_path / "run", config=CONFIG | {"dimension": dimension}))
+    checker = checked(html)
+    assert checker.complaints == []
+    assert "Setting and theory are left out: d = " in words(html)
+    assert {"theory", "numbers", "curves", "environment"} <= checker.ids
+    assert "d, dimension of a covariate" in words(html)  # the options keep their meanings
+
+
+def test_the_largest_dimension_is_built(tmp_path):
+    run = read(folder(tmp_path / "run", config=CONFIG | {"dimension": LARGEST_DIMENSION}))
+    assert (run.config.dimension, run.left_out) == (LARGEST_DIMENSION, "")
+
+
+def test_a_context_beyond_the_page_has_no_bayes_risk(tmp_path):
+    run = read(folder(tmp_path / "run", config=CONFIG | {"model": "linear", "context": 10**12}))
+    assert "Left out: n is more than the 10000" in section(run.config.setting, run)["bayes"]
+
+
+@pytest.mark.parametrize("odd", [[1], {"a": 1}, 3, True, 10**300, "\ud800", None])
+def test_odd_values_in_a_result_are_shown(tmp_path, monkeypatch, odd):
+    monkeypatch.setattr(page, "verdicts", lambda labels: ())
+    names = (
+        "stationary_point",
+        "stationary_kind",
+        "verdict",
+        "reason",
+        "loss_sampled",
+        "loss_sampled_standard_error",
+        "device",
+        "families",
+    )
+    html = report.render(folder(tmp_path / "run", result=RESULT | dict.fromkeys(names, odd), tables=[TABLES[0] | {"title": "\udfff"}]))
+    assert checked(html).complaints == []
+    html.encode()  # halves of surrogate pairs are gone
+    assert "this run ended here" not in html
+
+
+@pytest.mark.parametrize(
+    ("verdict", "kind"), [("ridge", "good"), ("another step", "fair"), ("none of these", "fair"), ("measured only", "open")]
+)
+def test_what_verdicts_mean(tmp_path, monkeypatch, verdict, kind):
+    monkeypatch.setattr(page, "verdicts", lambda labels: ())
+    html = report.render(folder(tmp_path / "run", result=RESULT | {"verdict": verdict}))
+    assert f'<div class="verdict {kind}">' in html
+    _, _, means = page.VERDICTS[verdict]
+    assert means[1:] in words(html)
+
+
+def test_every_verdict_of_the_commands_has_a_meaning():
+    modules = (run_module, compare, landscape, finite_tasks)
+    assert {word for module in modules for word in module.EXIT_CODES} <= set(page.VERDICTS)
+
+
+def test_every_figure_that_commands_draw_has_words_of_its_own():
+    drawn = set()
+    for file in Path(numerics.__file__).parent.glob("*.py"):
+        patterns = [r'write\("(\w+)\.png"'] + [r'"(\w+)": _\w+\(', r'\["(\w+)"\] = _\w+\('] * file.stem.endswith("figures")
+        drawn |= {name for pattern in patterns for name in re.findall(pattern, file.read_text())}
+    assert drawn >= {"loss", "training", "targets", "interpolation", "ends", "levels", "phase", "capacity", "step_sizes", "finite_tasks"}
+    assert drawn <= set(page.FIGURES)
 
 
 def test_where_there_is_no_run(tmp_path):
@@ -411,6 +491,145 @@ def test_a_picture_that_is_none_is_left_out(tmp_path, monkeypatch):
 
 def test_a_run_on_a_gpu_is_read_where_there_is_none(tmp_path):
     assert read(folder(tmp_path / "run", config=CONFIG | {"device": "cuda"})).values["device"] == "cuda"
+
+
+# folders of studies: sweeps, capacity studies, landscapes, phase diagrams, step sizes, finite tasks
+
+CSV = {"Landscape": "landscape.csv", "Phase diagram": "phase.csv", "Step sizes": "step_sizes.csv", "Finite tasks": "finite_tasks.csv"}
+SWEEP = {"dimension": [2], "context": [3, 9], "noise": ["1/4"], "seed": 0, "seeds": 3, "device": "cpu", "rows": None}
+
+
+def rows(count, **columns):
+    return {"row": list(range(count)), "dimension": [2] * count, **columns}
+
+
+def swept(path, verdicts, *, ended=True):
+    path.mkdir()
+    (path / "sweep.json").write_text(json.dumps(SWEEP))
+    pq.write_table(pa.table(rows(len(verdicts), verdict=verdicts, loss=[None] + [0.5] * (len(verdicts) - 1))), path / "results.parquet")
+    if ended:
+        (path / "ends.png").write_bytes(png())
+    return path
+
+
+def page_of(path):
+    html = report.render(path)
+    assert checked(html).complaints == []
+    return html, words(html)
+
+
+def test_a_sweep(tmp_path):
+    html, text = page_of(swept(tmp_path / "sweep", ["agrees"] * 59 + ["not converged"]))
+    assert "<h1>Sweep <code>" in html
+    assert "Verdict: not converged The worst of 60 models: agrees 59, not converged 1." in text
+    assert f"The first {ROWS} of 60 rows" in text
+    assert "In all of these rows: dimension 2; verdict agrees." in text
+    assert html.count("<tr><td class=number>") == ROWS
+    assert "context 3, 9 n, examples in a prompt" in text
+    assert "Where training ended (ends.png)" in text
+
+
+def test_a_sweep_is_as_good_as_its_worst_model(tmp_path):
+    verdicts = ["not converged", "contradicts", "other stationary point", "agrees"]
+    assert "Verdict: contradicts" in page_of(swept(tmp_path / "all", verdicts))[1]
+    assert "Verdict: other stationary point" in page_of(swept(tmp_path / "good", verdicts[2:]))[1]
+
+
+def test_a_run_with_the_table_of_a_study_is_a_run(tmp_path):
+    path = folder(tmp_path / "run", config=CONFIG | {"dimension": 10**12})
+    (path / "landscape.csv").write_text("start\n1\n")
+    html, text = page_of(path)
+    assert "<h1>Run <code>" in html
+    assert "landscape.csv : 1 row" in text
+
+
+def test_a_sweep_that_was_killed(tmp_path):
+    path = swept(tmp_path / "a sweep", ["agrees"], ended=False)
+    assert f"python -m numerics.sweep --resume --out '{path}' continues it" in page_of(path)[1]
+    (path / "results.parquet").unlink()
+    assert "Verdict: unfinished" in page_of(path)[1]
+
+
+def test_a_capacity_study(tmp_path):
+    plan = [{"model": "transformer", "depth": depth, "width": 8, "dimension": 10**12} for depth in (1, 2)]
+    (tmp_path / "study.json").write_text(json.dumps(plan))
+    text = page_of(tmp_path)[1]
+    assert "Verdict: unfinished" in text
+    assert "depth 1, 2 layers" in text
+    (tmp_path / "result.json").write_text(json.dumps({"verdict": "measured only", "reason": "it is nearer"}))
+    text = page_of(tmp_path)[1]
+    assert "Verdict: measured only It is nearer. No theorem speaks of this model" in text
+    assert "left out" not in text  # of no single setting
+
+
+@pytest.mark.parametrize("name", CSV)
+def test_a_table_is_known_by_its_name(tmp_path, name):
+    (tmp_path / CSV[name]).write_text("start,loss,end\n0,0.5,\n1,1e-300,here <b>\n")
+    html, text = page_of(tmp_path)
+    assert f"<h1>{name} <code>" in html
+    assert "Verdict: measured There is no verdict" in text
+    assert "0 0.5 – 1 1e-300 here <b>" in text
+
+
+def test_records_in_a_result_are_a_table(tmp_path):
+    (tmp_path / "landscape.csv").write_text("start\n1\n")
+    (tmp_path / "result.json").write_text(
+        json.dumps({"verdict": "agrees", "families": [{"name": "zero", "loss": 2.25}, {"count": [1, 2]}]})
+    )
+    assert "Families From result.json. name loss count zero 2.25 – – – 1, 2" in page_of(tmp_path)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("odd.csv", b"a,b\n1\n"),
+        ("odd.csv", b"\xff\xfe"),
+        ("odd.csv", b'"' + b"a" * 200_000 + b'"\n'),
+        ("results.parquet", b"PAR1"),
+        ("odd.parquet", b""),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_left_out(tmp_path, name, content):
+    (tmp_path / "phase.csv").write_text("n\n1\n")
+    (tmp_path / name).write_bytes(content)
+    assert f"{name} is left out: it cannot be read as a table" in page_of(tmp_path)[1]
+
+
+def test_an_empty_table(tmp_path):
+    (tmp_path / "phase.csv").write_text("")
+    pq.write_table(pa.table({"verdict": pa.array([], pa.string())}), tmp_path / "results.parquet")
+    text = page_of(tmp_path)[1]
+    assert text.count("All 0 rows") == 2
+
+
+def test_every_kind_is_known_by_files_of_its_own():
+    marks = [mark for kind in KINDS for mark in kind.marks]
+    assert len(marks) == len(set(marks))
+    assert LARGEST_DIMENSION >= 20  # the literature's largest
+
+
+TINY = {
+    "Sweep": (sweep, ["--dimension", "2", "--steps", "3", "--batch", "8", "--workers", "0", "--device", "cpu"]),
+    "Landscape": (landscape, ["--dimension", "2", "--context", "4", "--starts", "8"]),
+    "Step sizes": (step_sizes, ["--dimension", "1", "--steps", "2", "--batch", "8", "--seeds", "2"]),
+    "Capacity study": (
+        capacity,
+        ["--depth", "1", "--depth", "2", "--width", "8", "--steps", "2", "--context", "2", "--dimension", "1", "--prompts", "256"],
+    ),
+    "Finite tasks": (finite_tasks, ["--dimension", "2", "--context", "4", "--tasks", "2000", "--sets", "100", "--seeds", "10"]),
+}
+
+
+@pytest.mark.parametrize("name", [name if name == "Sweep" else pytest.param(name, marks=pytest.mark.slow) for name in TINY])
+def test_what_the_commands_write(tmp_path, name):
+    module, options = TINY[name]
+    ended = CliRunner().invoke(module.main, [*options, "--out", str(tmp_path / "out")])
+    assert ended.exit_code in (0, 3), ended.output
+    html, text = page_of(tmp_path / "out")
+    assert f"<h1>{name} <code>" in html
+    assert "unfinished" not in text
+    assert html.count("data:image/png") == len(list((tmp_path / "out").glob("*.png"))) >= 1
+    assert all(not data.problem and data.rows for data in read(tmp_path / "out").data if data.name != "layers.csv")
 
 
 # in a browser
