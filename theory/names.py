@@ -188,6 +188,8 @@ def _value(head: str, key: str, text: str | None, default: Any, dimension: int, 
 def rational(where: str, text: str) -> Rational:
     """A finite rational number. Raises DescriptionError."""
     try:
+        if re.search(r"e[+-]?\d{4}", text, re.IGNORECASE):
+            raise OverflowError  # before as many digits are written out
         value = Rational(text.strip())
         if value.is_finite and math.isfinite(float(value)):
             return value

@@ -71,4 +71,5 @@ def test_the_default_transformer_learns_ridge(tmp_path):
     ended, result = trained(tmp_path / "run", "--model", "transformer")
     assert (ended.exit_code, result["verdict"]) == (0, "agrees"), result["reason"]
     ended = CliRunner().invoke(compare, ["--run", str(tmp_path / "run"), "--prompts", "16384"])
-    assert "ridge" in ended.output
+    assert ended.exit_code == 0
+    assert "\nridge: " in ended.output
