@@ -14,6 +14,7 @@ from torch import Tensor
 from numerics.foreign import ForeignModel
 from numerics.intervals import BATCHES, Interval, mean_of
 from numerics.observed import split
+from numerics.predictors import gradient
 
 
 class Alignment(NamedTuple):
@@ -29,10 +30,10 @@ def align(model: ForeignModel, steps: dict[str, Tensor], tokens: Tensor) -> tupl
     slope, how = model.sensitivity(tokens, "sensitivity to the query")
     predicted = model(tokens, "sensitivity to the query")
     x, y, query = split(tokens)
-    gradient = (x.mT @ y[..., None])[..., 0]
+    summed = gradient(x, y)
     found = {}
     for name, step in steps.items():
-        direction = gradient @ step
+        direction = summed @ step
         lengths = slope.norm(dim=-1) * direction.norm(dim=-1)
         known = lengths > 0
         cosines = (slope * direction).sum(-1)[known] / lengths[known]
@@ -48,5 +49,5 @@ def align(model: ForeignModel, steps: dict[str, Tensor], tokens: Tensor) -> tupl
 def typical(tokens: Tensor, step: Tensor) -> tuple[float, float]:
     """The mean of the norm of the step's sensitivity and of the modulus of its prediction, by which differences are judged."""
     x, y, query = split(tokens)
-    direction = (x.mT @ y[..., None])[..., 0] @ step
+    direction = gradient(x, y) @ step
     return float(direction.norm(dim=-1).mean()), float(torch.abs((direction * query).sum(-1)).mean())

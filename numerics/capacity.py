@@ -26,6 +26,7 @@ from numerics.figures import png
 from numerics.folder import CONFIG, Folder, RunFolder, refuse_used
 from numerics.intervals import Interval
 from numerics.lengths import SURE
+from numerics.run import EXIT_CODES
 from numerics.train import OneLineErrors, option
 from theory import TheoryError
 
@@ -206,7 +207,7 @@ def _report(console: Console, folder: Folder, config: TransformerConfig, cells: 
         table.add_row(*map(str, row))
     console.print(table)
     console.print(f"{verdict}: {reason}. {folder.path / 'capacity.png'}", highlight=False, soft_wrap=True, markup=False)
-    return 0 if nearer else 3
+    return EXIT_CODES[verdict]
 
 
 def _named(cell: Cell) -> str:

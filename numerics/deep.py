@@ -19,10 +19,10 @@ from numerics.deep_config import DeepConfig, TransformerConfig, build_config
 from numerics.errors import RunFolderError
 from numerics.folder import CONFIG, WEIGHTS, RunFolder
 from numerics.intervals import Interval
-from numerics.lengths import SURE, AtLength, Measured, measure, prior_of
+from numerics.lengths import SURE, AtLength, Measured, measure
 from numerics.loop import Loop
 from numerics.parallel import ALONE, Processes
-from numerics.predictors import ridge
+from numerics.predictors import prior_of, ridge
 from numerics.run import BETAS, Z_LIMIT
 from numerics.samplers import PromptSampler
 from numerics.transformer import initial_deep_model

@@ -10,7 +10,7 @@ from pydantic import Field
 from numerics.config import RunConfig, TrainConfig
 from numerics.effective import LARGEST, least_prompts
 from numerics.errors import ConfigError
-from theory import Linear
+from numerics.predictors import is_ridge_bayes
 
 
 class DeepConfig(RunConfig):
@@ -28,8 +28,7 @@ class DeepConfig(RunConfig):
     prompts: int = Field(1 << 16, ge=64, multiple_of=64, description="fresh prompts on which the model is judged")
 
     def refuse_contradictions(self) -> None:
-        response = self.setting.response
-        if not isinstance(response, Linear) or response.task is not None:
+        if not is_ridge_bayes(self.setting):
             raise ConfigError(
                 f"--response {self.response}: --model {self.model} is held against ridge, which is Bayes optimal for linear responses with "
                 "Gaussian task vectors; use --model layer."

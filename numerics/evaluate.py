@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy
 import torch
-from sympy import Add, Identity, Inverse, MatAdd, MatMul, MatPow, Mul, Pow, Trace, Transpose
+from sympy import Add, Identity, Inverse, MatAdd, MatMul, MatPow, Matrix, Mul, Pow, Rational, Trace, Transpose
 from sympy.matrices.matrixbase import MatrixBase
 from torch import Tensor
 
@@ -49,6 +49,11 @@ def to_tensor(matrix: Any, device: torch.device | str = "cpu") -> Tensor:
     """An explicit sympy matrix as a float64 tensor (rounded once, here)."""
     rows, cols = (int(size) for size in matrix.shape)
     return torch.tensor([[number(matrix[i, j]) for j in range(cols)] for i in range(rows)], dtype=DTYPE, device=device)
+
+
+def to_exact(matrix: Tensor) -> Matrix:
+    """A matrix of floats (rows, columns) with every float as the rational that it is."""
+    return Matrix([[Rational(*float(entry).as_integer_ratio()) for entry in row] for row in matrix.tolist()])
 
 
 def compile_expression(expr: Any) -> Callable[[Values], Tensor]:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import click
@@ -26,14 +25,14 @@ from numerics.config import TrainConfig
 from numerics.errors import ConfigError, NumericsError, TrainingError
 from numerics.evaluate import compile_expression, number
 from numerics.folder import Folder
+from numerics.intervals import student_quantile
 from numerics.one_pass import SHARE, Expected, OnePass
-from numerics.run import Z_LIMIT
+from numerics.run import EXIT_CODES, Z_LIMIT
 from numerics.task_sets import LAYERS, THEORY_BACKED, Population, TrainedLayer, train_layer
 from numerics.train import OneLineErrors, option
 from theory import Gaussian, TheoryError
 from theory.finite_tasks import leading_even_excess, leading_excess
 
-EXIT_CODES = {"agrees": 0, "contradicts": 1, "not converged": 3}
 TASKS = (10, 30, 100, 300, 1000, 3000, 10000)
 TRAINED_AT_MOST = 1000
 """Layers are trained where there are no more tasks than this: beyond, the set is hard to tell from the prior."""
@@ -45,27 +44,8 @@ SGD_LIMIT = 10.0
 """Standard errors at which the mean of SGD runs contradicts the recursion: so many, as few runs of a skewed law are no normal sample"""
 CHUNK = 1 << 16
 """Task sets drawn at a time"""
-LEVEL = 0.95
 SKEWED = "nominal 95 % (Student t); the law is skewed, and coverage is about 90 % at 100 seeds"
 """What is said of the intervals over seeds of SGD"""
-
-
-def student_quantile(degrees: int) -> float:
-    """The 97.5 % point of Student's t with at least 9 degrees of freedom, within 1e-4: Fisher's expansion in 1/degrees (Abramowitz and
-    Stegun 26.7.5).
-
-    >>> round(student_quantile(9), 3), round(student_quantile(99), 3)
-    (2.262, 1.984)
-    """
-    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
-    terms = (
-        z,
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return math.fsum(term / degrees**power for power, term in enumerate(terms))
 
 
 class Point(NamedTuple):

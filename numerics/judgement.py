@@ -11,7 +11,7 @@ from numerics.evaluate import DTYPE, number
 from numerics.intervals import Interval
 from numerics.lengths import SURE
 from numerics.measures import LEAST, NEAREST, OPTIMUM, OWN, RIDGE, BesideRidge, Distance, Measures
-from numerics.observed import is_ridge_bayes
+from numerics.predictors import is_ridge_bayes
 from numerics.run import Z_LIMIT
 from numerics.symmetries import Symmetry
 

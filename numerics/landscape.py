@@ -23,11 +23,11 @@ from numerics.config import TrainConfig
 from numerics.descent import OPTIMISER
 from numerics.errors import ConfigError, NumericsError
 from numerics.folder import Folder
+from numerics.run import EXIT_CODES
 from numerics.survey import Survey, survey
 from numerics.train import OneLineErrors
 from theory import TheoryError
 
-EXIT_CODES = {"agrees": 0, "contradicts": 1, "not converged": 3}
 COUNT = click.IntRange(min=1, max=10**7)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -17,12 +17,12 @@ from torch import Generator, Tensor
 from numerics.effective import LARGEST, effective_step
 from numerics.endpoint import minimise
 from numerics.errors import TrainingError
-from numerics.evaluate import DTYPE, number, to_tensor
+from numerics.evaluate import DTYPE, number
 from numerics.intervals import Interval, mean_of, quotient_of
 from numerics.objective import ExactObjective
-from numerics.predictors import corrected_filter, descent_filter, one_step, ridge_filter, spectrum
+from numerics.predictors import corrected_filter, descent_filter, gradient, one_step, prior_of, ridge_filter, spectrum
 from numerics.samplers import PromptSampler
-from theory import Linear, Setting, UnknownMoment
+from theory import Setting, UnknownMoment
 from theory.bayes import bayes_risk
 
 TUNING = 1 << 12
@@ -103,9 +103,8 @@ def measure(
     last = lengths[-1]
     if x.shape[-1] > LARGEST:
         return Measured(found, None)
-    gradient = (x[:, :last].mT @ y[:, :last, None])[..., 0]
     best = ExactObjective(_of_length(setting, last))
-    taken = effective_step(gradient, x[:, last], predicted[:, -1])
+    taken = effective_step(gradient(x[:, :last], y[:, :last]), x[:, last], predicted[:, -1])
     return Measured(found, taken.distance(best.step).value / best.step_scale)
 
 
@@ -157,11 +156,6 @@ def moments_of_least_squares(length: int, dimension: int, noise: float) -> int:
     return 2 if noise == 0 or apart > 3 else int(apart > 1)
 
 
-def prior_of(setting: Setting) -> Tensor:
-    """W (d, d) of linear responses"""
-    return to_tensor(cast(Linear, setting.response).covariance.as_explicit())
-
-
 def known_bayes(setting: Setting, length: int) -> Interval | None:
     """The Bayes risk less σ² where theory certifies it."""
     try:
@@ -172,7 +166,7 @@ def known_bayes(setting: Setting, length: int) -> Interval | None:
 
 
 class Answers(NamedTuple):
-    """The ridge predictions; x_q'(posterior covariance)x_q, whose mean is the Bayes risk less σ²; the other predictions; each (batch,)"""
+    """The ridge predictions; their `Spectrum.uncertainty`; the other predictions; each (batch,)"""
 
     ridge: Tensor
     left: Tensor
@@ -228,9 +222,7 @@ class References:
         if self.count > 1:
             others[several] = at.predict(lambda values: descent_filter(values, self.rate, self.count))
             others[f"{several} of GD++"] = at.predict(lambda values: corrected_filter(values, *self.corrected, self.count))
-        left = torch.where(at.eigenvalues > 0, self.noise / (at.eigenvalues + self.noise), 1.0)
-        ridge = at.predict(lambda values: ridge_filter(values, self.noise))
-        return Answers(ridge, (at.query.square() * left).sum(-1), others)
+        return Answers(at.predict(lambda values: ridge_filter(values, self.noise)), at.uncertainty(self.noise), others)
 
 
 def _of_length(setting: Setting, length: int) -> Setting:

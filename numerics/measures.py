@@ -22,7 +22,8 @@ from numerics.intervals import BATCHES, Interval, mean_of, quotient_of
 from numerics.lengths import moments_of_least_squares
 from numerics.nearest import Member, nearest, prediction_of
 from numerics.objective import ExactObjective
-from numerics.observed import Observed, drawn, fresh, is_ridge_bayes, observe
+from numerics.observed import Observed, drawn, fresh, observe
+from numerics.predictors import is_ridge_bayes
 from numerics.samplers import FRESH_NORMALS
 from numerics.shifts import Shifted, bayes_of, measure, objective_of
 from numerics.symmetries import Symmetry, symmetries

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from sympy import Matrix, Rational
 from torch import Generator, Tensor, nn
 
+from numerics.evaluate import to_exact
 from theory import LinearAttention
 
 
@@ -36,8 +36,7 @@ class LinearSelfAttention(nn.Module):
     def to_theory(self) -> LinearAttention:
         """The weights as theory's parameters, every float taken as the rational that it is."""
         v, M = self.value_vector().detach().cpu().double(), self.key_query().detach().cpu().double()
-        exact = [[Rational(*float(entry).as_integer_ratio()) for entry in row] for row in [v.tolist(), *M.tolist()]]
-        return LinearAttention(Matrix(exact[0]), Matrix(exact[1:]))
+        return LinearAttention(to_exact(v[:, None]), to_exact(M))
 
 
 class MergedAttention(LinearSelfAttention):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 from numerics import predictors
-from numerics.evaluate import DTYPE, to_tensor
+from numerics.evaluate import DTYPE
 from numerics.foreign import ForeignModel
 from numerics.objective import ExactObjective
 from numerics.samplers import PromptSampler
@@ -72,7 +72,7 @@ def observe(
 ) -> Observed:
     """Asks the model and every reference predictor for the same prompts."""
     setting = objective.setting
-    prior = to_tensor(setting.response.covariance.as_explicit()) if isinstance(setting.response, Linear) else None
+    prior = predictors.prior_of(setting) if isinstance(setting.response, Linear) else None
     noise = float(setting.noise_variance)
     parameter = None if prior is None else nearest_ridge(model, setting, prior, prompts=min(prompts, KEPT), seed=seed)
     columns: list[list[Tensor]] = []
@@ -84,7 +84,7 @@ def observe(
             model(tokens, "fresh prompts"),
             model(with_labels(tokens, -y), "fresh prompts with labels −y"),
             target,
-            (x.mT @ y[..., None])[..., 0],
+            predictors.gradient(x, y),
             query,
             predictors.one_step(x, y, query, objective.step),
             predictors.least_squares(x, y, query),
@@ -92,8 +92,7 @@ def observe(
         if prior is not None and parameter is not None:
             at = predictors.spectrum(x, y, query, prior)
             row += [at.predict(partial(predictors.ridge_filter, noise=penalty)) for penalty in (noise, parameter)]
-            seen = at.eigenvalues * predictors.ridge_filter(at.eigenvalues, noise)  # λ/(λ + σ²), and 0 at λ = 0
-            row.append((at.query.square() * (1 - seen)).sum(-1))
+            row.append(at.uncertainty(noise))
         columns.append(row)
         tokens_kept.append(tokens[: max(0, KEPT - done)])
         done += len(tokens)
@@ -140,8 +139,3 @@ def with_labels(tokens: Tensor, labels: Tensor) -> Tensor:
     changed = tokens.clone()
     changed[:, :-1, -1] = labels
     return changed
-
-
-def is_ridge_bayes(setting: Setting) -> bool:
-    """Whether ridge is the Bayes predictor: for linear responses with Gaussian task vectors, whatever the covariates are"""
-    return isinstance(setting.response, Linear) and cast(Linear, setting.response).task is None

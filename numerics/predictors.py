@@ -8,12 +8,13 @@ and any number of gradient steps are functions of G alone: b'φ(G)x_q with φ(λ
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 
-from numerics.evaluate import DTYPE
+from numerics.evaluate import DTYPE, to_tensor
+from theory import Linear, Setting
 
 
 class Spectrum(NamedTuple):
@@ -27,6 +28,11 @@ class Spectrum(NamedTuple):
         """b'φ(G)x_q (batch,)"""
         return (self.gradient * filtered(self.eigenvalues) * self.query).sum(-1)
 
+    def uncertainty(self, noise: float) -> Tensor:
+        """x_q'(posterior covariance of w)x_q (batch,), the mean of which is the risk of ridge less σ²"""
+        left = torch.where(self.eigenvalues > 0, noise / (self.eigenvalues + noise), 1.0)
+        return (self.query.square() * left).sum(-1)
+
 
 def spectrum(x: Tensor, y: Tensor, query: Tensor, prior: Tensor | None = None) -> Spectrum:
     """The spectrum of contexts where the task vector has covariance `prior` (d, d), the identity unless given; it may be singular."""
@@ -36,8 +42,23 @@ def spectrum(x: Tensor, y: Tensor, query: Tensor, prior: Tensor | None = None) -
         x, query = x @ root, query @ root
     values, vectors = torch.linalg.eigh(x.mT @ x)
     seen = values > 1e-12 * values.amax(-1, keepdim=True)  # else it is rounding: the context says nothing along its eigenvector
-    gradient = ((x.mT @ y[..., None]).mT @ vectors)[..., 0, :]
-    return Spectrum(torch.where(seen, values, 0.0), torch.where(seen, gradient, 0.0), (query[..., None, :] @ vectors)[..., 0, :])
+    turned = (gradient(x, y)[..., None, :] @ vectors)[..., 0, :]
+    return Spectrum(torch.where(seen, values, 0.0), torch.where(seen, turned, 0.0), (query[..., None, :] @ vectors)[..., 0, :])
+
+
+def prior_of(setting: Setting) -> Tensor:
+    """W (d, d) of linear responses"""
+    return to_tensor(cast(Linear, setting.response).covariance.as_explicit())
+
+
+def is_ridge_bayes(setting: Setting) -> bool:
+    """Whether ridge is the Bayes predictor: for linear responses with Gaussian task vectors, whatever the covariates are"""
+    return isinstance(setting.response, Linear) and setting.response.task is None
+
+
+def gradient(x: Tensor, y: Tensor) -> Tensor:
+    """Σ y_i x_i (batch, d), minus the gradient of ½‖y − Xw‖² at w = 0"""
+    return (x.mT @ y[..., None])[..., 0]
 
 
 def ridge(x: Tensor, y: Tensor, query: Tensor, *, noise: float, prior: Tensor | None = None) -> Tensor:
@@ -52,7 +73,7 @@ def least_squares(x: Tensor, y: Tensor, query: Tensor) -> Tensor:
 
 def one_step(x: Tensor, y: Tensor, query: Tensor, step: Tensor) -> Tensor:
     """(Σ y_i x_i)ᵀ B x_q for a step B (d, d)"""
-    return (((x.mT @ y[..., None])[..., 0] @ step) * query).sum(-1)
+    return ((gradient(x, y) @ step) * query).sum(-1)
 
 
 def gradient_descent(x: Tensor, y: Tensor, query: Tensor, *, rate: float, count: int, prior: Tensor | None = None) -> Tensor:

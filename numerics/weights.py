@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
-from sympy import Matrix, MatrixSymbol, Rational
+from sympy import MatrixSymbol
 from torch import Tensor, nn
 
 from numerics.errors import ModelError, WeightsError
-from numerics.evaluate import DTYPE, compile_expression
+from numerics.evaluate import DTYPE, compile_expression, to_exact
 from theory import AttentionError, LinearAttention, conventions
 from theory.conventions import Convention, e_y
 from theory.notation import d, n
@@ -109,7 +109,7 @@ class ImportedAttention(nn.Module):
         if heads > 1:
             raise ModelError(f"{self.convention.name}: {heads} heads are a sum of {heads} layers, in general no single one; convert each.")
         try:
-            return self.convention.layer({name: _exact(weight[0]) for name, weight in weights.items()}, context_length)
+            return self.convention.layer({name: to_exact(weight[0]) for name, weight in weights.items()}, context_length)
         except AttentionError as error:
             raise ModelError(str(error)) from None
 
@@ -263,11 +263,6 @@ def _weight(found: Any, key: str) -> Tensor:
     for place in (~tensor.isfinite()).nonzero()[:1].tolist():
         raise WeightsError(f"{_printable(key)}{place} is {float(tensor[tuple(place)])}; weights must be finite.")
     return tensor
-
-
-def _exact(matrix: Tensor) -> Matrix:
-    """Every float as the rational that it is"""
-    return Matrix([[Rational(*float(entry).as_integer_ratio()) for entry in row] for row in matrix.tolist()])
 
 
 def _printable(text: str) -> str:

@@ -303,6 +303,11 @@ def check_observed(module: Any) -> None:
     assert not torch.equal(other.target[:64], seen.target[:64])
     task = np.linalg.solve(gram + seen.parameter * np.diag([1.0, 0.5]), gradient[:, :, None])[:, :, 0]
     close(seen.fitted[first], (task * query).sum(1), 1e-6)
+
+
+def check_ridge_bayes(module: Any) -> None:
+    """For Gaussian task vectors alone"""
+    setting = Setting(covariates=Gaussian(diag(2, 1)), response=Linear(diag(1, 2)), noise_variance=Rational(1, 2), context_length=5)
     assert module.is_ridge_bayes(setting)
     assert not module.is_ridge_bayes(replace(setting, response=Linear.of(Laplace.isotropic(2))))
 

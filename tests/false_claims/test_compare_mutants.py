@@ -5,11 +5,24 @@ from common import compared
 from common.altered import altered
 from common.compared import accepts
 
-from numerics import alignment, effective, exact_weights, foreign, intervals, judgement, measures, nearest, observed, shifts, symmetries
+from numerics import (
+    alignment,
+    effective,
+    exact_weights,
+    foreign,
+    intervals,
+    judgement,
+    measures,
+    nearest,
+    observed,
+    predictors,
+    shifts,
+    symmetries,
+)
 
 MUTANTS = {
     "mean: error of a batch": (intervals, "check_means", "float(batches.std()) / BATCHES**0.5", "float(batches.std())"),
-    "mean: normal quantile": (intervals, "check_means", "STUDENT = 1.9983405", "STUDENT = 1.959964"),
+    "mean: normal quantile": (intervals, "check_means", "STUDENT = student_quantile(BATCHES - 1)", "STUDENT = 1.959964"),
     "mean: below 0": (intervals, "check_means", "max(low, 0.0) if", "low if"),
     "quotient: of a constant denominator": (intervals, "check_quotients", "numerator - value * denominator)", "numerator)"),
     "quotient: inverted": (
@@ -59,7 +72,7 @@ MUTANTS = {
     "nearest: one sign only": (nearest, "check_members", "(*axes, *-axes)", "(*axes,)"),
     "nearest: never turned": (nearest, "check_members", "chosen = turned if", "chosen = best if"),
     "prediction transposed": (nearest, "check_members", "query @ M.mT", "query @ M"),
-    "sensitivity of Bᵀ": (alignment, "check_alignment", "direction = gradient @ step\n", "direction = gradient @ step.mT\n"),
+    "sensitivity of Bᵀ": (alignment, "check_alignment", "direction = summed @ step\n", "direction = summed @ step.mT\n"),
     "cosine without a norm": (
         alignment,
         "check_alignment",
@@ -124,7 +137,12 @@ MUTANTS = {
         "drawn(setting, seed, 0, prompts)",
     ),
     "fitted ridge with σ²": (observed, "check_observed", "for penalty in (noise, parameter)", "for penalty in (noise, noise)"),
-    "posterior variance: what is seen": (observed, "check_observed", "* (1 - seen)).sum(-1)", "* seen).sum(-1)"),
+    "posterior variance: what is seen": (
+        observed,
+        "check_observed",
+        "row.append(at.uncertainty(noise))",
+        "row.append(at.query.square().sum(-1) - at.uncertainty(noise))",
+    ),
     "quotients not cut": (measures, "check_beside_ridge", ".square().clamp(max=objective.null)", ".square()"),
     "excess over the Bayes risk with its noise": (measures, "check_beside_ridge", "bayes - float(setting.noise_variance)", "bayes"),
     "excess for any task": (measures, "check_beside_ridge", "if is_ridge_bayes(setting) and", "if"),
@@ -154,7 +172,7 @@ MUTANTS = {
     "only minima": (judgement, "check_verdicts", "if distance.stationary]", 'if distance.kind == "global minimum"]'),
     "least broken symmetry": (judgement, "check_verdicts", "worst = max(found", "worst = min(found"),
     "symmetries not told": (judgement, "check_verdicts", 'f"; {broken.line}" if broken else', 'f"; {broken.line}" if False else'),
-    "gradient: the mean": (observed, "check_observed", "(x.mT @ y[..., None])[..., 0],", "(x.mT @ y[..., None])[..., 0] / x.shape[1],"),
+    "gradient: the mean": (observed, "check_observed", "predictors.gradient(x, y),", "predictors.gradient(x, y) / x.shape[1],"),
     "labels kept where flipped": (observed, "check_observed", "model(with_labels(tokens, -y),", "model(with_labels(tokens, y),"),
     "query's label flipped": (observed, "check_observed", "changed[:, :-1, -1] = labels", "changed[:, :-1, 0] = labels"),
     "optimum 1 % off": (observed, "check_observed", "query, objective.step)", "query, 1.01 * objective.step)"),
@@ -172,7 +190,7 @@ MUTANTS = {
         "predictors.ridge(x, y, query, noise=noise)",
     ),
     "one seed for all": (observed, "check_observed", "(seed + 1) * 1_000_003 + stream", "stream"),
-    "any task vector": (observed, "check_observed", "cast(Linear, setting.response).task is None", "True"),
+    "any task vector": (predictors, "check_ridge_bayes", "setting.response.task is None", "True"),
     "chance allowed": (foreign, "check_foreign", "first, again, size,", "first, first, size,"),
     "other prompts allowed": (foreign, "check_foreign", '("fewer", tokens[:few], first[:few]), ', ""),
     "place allowed": (foreign, "check_foreign", "tokens.flip(0), first.flip(0)", "tokens, first"),
