@@ -42,3 +42,13 @@ def mutated(theorem: Theorem, change: Change) -> Theorem:
         steps[id(step)] = step._replace(conclusion=change(step.conclusion), premises=premises, arguments=deep(step.arguments))
     statement = Statement(change(theorem.claim), tuple(change(fact) for fact in theorem.given))
     return theorem._replace(statement=statement, steps=tuple(steps.values()))
+
+
+def without(*facts):
+    """The same theorem with some of its assumptions dropped."""
+    return lambda theorem: theorem.restate(given=tuple(fact for fact in theorem.given if fact not in facts))
+
+
+def said(old, new):
+    """One word for another, throughout."""
+    return lambda theorem: mutated(theorem, exchanging(old, new))

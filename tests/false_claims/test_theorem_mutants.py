@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from common.mutants import exchanging, mutated, replacing
+from common.claims import claims
+from common.mutants import mutated, replacing, said, without
 from sympy import Eq, Ge, Identity, Integer, Inverse, MatMul, Rational, Symbol, Trace
 
 from proofs.errors import ProofError
@@ -112,16 +113,6 @@ NO_VALUES, NO_KEYS = equal(v_x, 0), equal(A, 0)
 NO_LABEL_VALUE, NO_LABEL_KEY = equal(v_y, 0), equal(c, 0)
 REST = next(node for node in nodes(load("layer-landscape").claim.args[0]) if isinstance(node, Named) and node.args[0].name == "S_t")
 NINTH = (5 * d + sigma2) ** 2 / 9
-
-
-def without(*facts):
-    """The same theorem with some of its assumptions dropped."""
-    return lambda theorem: theorem.restate(given=tuple(fact for fact in theorem.given if fact not in facts))
-
-
-def said(old, new):
-    """One word for another, throughout."""
-    return lambda theorem: mutated(theorem, exchanging(old, new))
 
 
 def without_hypothesis(theorem):
@@ -440,7 +431,7 @@ FALSE = {
         "from any v_x": {flow.MATCHED: equal(c, 0)},
     },
     "in-context-loss": {"n + 1 for n": {n**2: (n + 1) ** 2}, "σ⁴ for σ²": {sigma2**2: sigma2}, "c for Σc": {c.T * Sigma * c: c.T * c}},
-}
+} | claims("FALSE")
 
 
 def mutant(label, change):

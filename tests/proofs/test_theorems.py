@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from common.claims import claims
 from common.components import evaluate
+from common.prompts import ANY_LAW, GENERAL, MINIMISERS, NOISE, NOISY, PAPER, PARTS, PROMPT_MEANS, TOKENS, UNIT, laws, laws_at_test
 from sympy import Identity, Inverse, Matrix, Rational, Symbol, Trace, ZeroMatrix, eye
 
 import proofs
@@ -30,7 +32,6 @@ from proofs.language import (
     PositiveSemidefinite,
     RotationInvariant,
     SignSymmetric,
-    Tokens,
     conjuncts,
     equal,
     more_than,
@@ -61,16 +62,12 @@ from theory.notation import (
     W,
     W_test,
     X,
-    X_test,
     X_tilde,
     chi,
     d,
     eps,
     eps_q,
-    eps_q_test,
-    eps_test,
     n,
-    n_test,
     phi_q,
     r,
     sigma2,
@@ -78,12 +75,10 @@ from theory.notation import (
     theta,
     u_star,
     w,
-    w_test,
     w_tilde,
     x_1,
     x_2,
     x_q,
-    x_q_test,
     x_q_tilde,
     y,
     y_1,
@@ -92,43 +87,7 @@ from theory.notation import (
     y_tilde,
 )
 
-UNIT, NOISE = Identity(d), sigma2 * Identity(n)
-NOISY, SIGNAL = more_than(sigma2, 0), more_than(sigma2 + Trace(Sigma * W), 0)
-
-
-def laws(covariance, prior):
-    return {
-        Normal(X, Identity(n), covariance),
-        Normal(w, prior),
-        Normal(eps, NOISE),
-        Normal(x_q, covariance),
-        Normal(eps_q, sigma2 * Identity(1)),
-    }
-
-
-def laws_at_test(covariance, prior):
-    return {
-        Normal(X_test, Identity(n_test), covariance),
-        Normal(w_test, prior),
-        Normal(eps_test, sigma2_test * Identity(n_test)),
-        Normal(x_q_test, covariance),
-        Normal(eps_q_test, sigma2_test * Identity(1)),
-    }
-
-
-GENERAL = laws(Sigma, W) | {PositiveDefinite(Sigma), SIGNAL}
-PARTS = {"one-step-loss", "covariate-part", "even-part", "best-step", "every-law"}
-MINIMISERS = PARTS | {"general-gaussian"}
-PROMPT_MEANS = {
-    equal(Sigma, Expectation(x_q * x_q.T, x_q)),
-    equal(M_2, Expectation(X.T * y * y.T * X, X, y)),
-    equal(M_1, Expectation(X.T * y * y_q * x_q.T, X, y, x_q, y_q)),
-    equal(M_2 * B_star * Sigma, M_1),
-}
-ANY_LAW = PROMPT_MEANS | {Law(X, y, x_q, y_q), Independent((X, y), (x_q,))}
-TOKENS = Tokens((X, y), (x_1, y_1), (x_2, y_2), (x_q, y_q))
 NETWORK = NamedMatrix("y", Phi * theta + eps)
-PAPER = MINIMISERS | {"ridge-correlation", "paper-step-size"}
 REGULAR = {more_than(MARGIN.args[1], 0)}
 # label: assumptions, facts cited, theorems used
 PINNED = {
@@ -245,7 +204,7 @@ PINNED = {
     "stationary-points": (laws(UNIT, UNIT), {"isserlis"}, {"layer-landscape", "turning-points"}),
     "spurious-minima": (set(), set(), set()),
     "gradient-flow": (set(), set(), set()),
-}
+} | claims("PINNED")
 
 
 @cache

@@ -1,0 +1,1 @@
+"""`python -m numerics.questions NAME`: the questions next door, one file each; what theory says, held against samples, with a figure."""
