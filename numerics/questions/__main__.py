@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import click
+
+from numerics.train import OneLineErrors
 
 NAMES = sorted(path.stem.replace("_", "-") for path in Path(__file__).parent.glob("[a-z]*.py") if path.stem != "answer")
 
 
-class _Questions(click.Group):
+class _Questions(OneLineErrors, click.Group):
     """Imports a question when it is asked."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

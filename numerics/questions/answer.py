@@ -95,10 +95,12 @@ def question(function: Callable[..., Answer]) -> click.Command:
     own = getattr(function, "__click_params__", [])[::-1]
     common = [
         click.Option(
-            ["--prompts"], type=click.IntRange(min=1024), default=1 << 16, show_default=True, help="sampled prompts for each measured number"
+            ["--prompts"], type=click.IntRange(min=1024), default=1 << 16, show_default=True, help="sampled for each measured number"
         ),
         click.Option(["--seed"], type=click.IntRange(min=0), default=0, show_default=True, help="of what is sampled"),
-        click.Option(["--out"], type=click.Path(path_type=Path), help="folder for the figure and the numbers [default: a new one in runs/]"),
+        click.Option(
+            ["--out"], type=click.Path(path_type=Path), help="folder for the figure and the numbers [default: a new one in runs/]"
+        ),
     ]
     text = (function.__doc__ or "") + "\n\n    Exit code: 0 what was measured agrees with theory; 1 it does not; 2 bad arguments."
     settings = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -125,6 +127,5 @@ def _print(folder: Folder, name: str, answer: Answer) -> None:
         error = f"{check.error:.1e}" if check.error else "second route"
         table.add_row(check.name, f"{check.theory:.6g}", f"{check.measured:.6g}", error, "agrees" if answer.holds(check) else "CONTRADICTS")
     console.print(table)
-    say = {"highlight": False, "soft_wrap": True, "markup": False}
-    console.print(answer.text, **say)
-    console.print(f"The theorem: python -m proofs show {answer.theorem}. The figure: {folder.path / f'{name}.png'}", **say)
+    where = f"The theorem: python -m proofs show {answer.theorem}. The figure: {folder.path / f'{name}.png'}"
+    console.print(f"{answer.text}\n{where}", highlight=False, soft_wrap=True, markup=False)
