@@ -440,6 +440,7 @@ def mutant(label, change):
     return mutated(theorem, replacing(change)) if isinstance(change, dict) else change(theorem)
 
 
+@pytest.mark.usefixtures("refusals_only")
 @pytest.mark.parametrize("label", FALSE)
 def test_a_false_statement_is_refused(label):
     true = load(label)

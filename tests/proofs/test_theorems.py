@@ -230,6 +230,7 @@ def test_a_theorem_is_fully_checked_and_rests_on_what_is_pinned(label):
     assert (set(certificate.citations), set(certificate.theorems)) == (citations, theorems)
 
 
+@pytest.mark.usefixtures("refusals_only")
 @pytest.mark.parametrize("label", LABELS)
 def test_every_assumption_is_needed(label):
     theorem = load(label)
