@@ -1,4 +1,4 @@
-"""Weights saved in other papers' parametrisations, read as a model of prompts. Nothing in a file is ever run."""
+"""Weights in other papers' parametrisations: read from files as a model of prompts, and written. Nothing in a file is ever run."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from sympy import MatrixSymbol
 from torch import Tensor, nn
 
 from numerics.errors import ModelError, WeightsError
-from numerics.evaluate import DTYPE, compile_expression, to_exact
-from theory import AttentionError, LinearAttention, conventions
-from theory.conventions import Convention, e_y
+from numerics.evaluate import DTYPE, compile_expression, to_exact, to_tensor
+from theory import AttentionError, LinearAttention, TheoryError, conventions
+from theory.conventions import Convention, E_x, e_y
 from theory.notation import d, n
 
 NESTED = ("model_state_dict", "model", "state_dict")
@@ -74,18 +74,21 @@ class ImportedAttention(nn.Module):
     @property
     def key_query(self) -> Tensor:
         """M of each head (H, d+1, d+1)"""
-        return self._key_query(self._symbols(1))
+        return self._of_heads(self._key_query(self._symbols(1)))
 
     def value_at(self, context_length: int) -> Tensor:
         """v of each head (H, d+1) in the sum convention, at this context length"""
-        return self._value(self._symbols(context_length))[..., 0]
+        return self._of_heads(self._value(self._symbols(context_length)))[..., 0]
+
+    def _of_heads(self, matrix: Tensor) -> Tensor:
+        """With the axis of heads, also where the weights do not enter"""
+        return matrix.expand(len(next(iter(self.weights.values()))), *matrix.shape[-2:])
 
     def _symbols(self, context_length: int) -> dict[Any, Tensor]:
         weights = {symbol: self.weights[symbol.name] for symbol in self.convention.parameters}
         like = next(iter(weights.values()))
-        label_slot = like.new_zeros(self.dimension + 1, 1)
-        label_slot[-1] = 1
-        return {**weights, e_y: label_slot, n: like.new_tensor(context_length)}
+        unit = torch.eye(self.dimension + 1, dtype=like.dtype, device=like.device)
+        return {**weights, e_y: unit[:, -1:], E_x: unit[:, :-1], n: like.new_tensor(context_length)}
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens (batch, n+1, d+1), the query last with 0 in its label slot -> predictions (batch,)"""
@@ -135,6 +138,44 @@ def load(path: str | os.PathLike[str], convention: str) -> ImportedAttention:
         return ImportedAttention(chosen, weights, unused=(key for key in found if key not in keys.values()))
     except WeightsError as error:
         raise WeightsError(f"{where}: {error}") from None
+
+
+def save(
+    path: str | os.PathLike[str], layer: LinearAttention | tuple[Tensor, Tensor], convention: str, context_length: int
+) -> dict[str, Tensor]:
+    """Writes a layer that sums over the context as weights of a convention, which `load` reads; the suffix says the kind of file.
+
+    layer           exact, or v (d+1,) and M (d+1, d+1) in floating point, each number taken as the rational that it is
+    context_length  the length at which the weights predict what the layer does; it matters where the paper divides by it
+
+    Returns the weights, float64, each rounded once. Raises WeightsError, of one line, also where the paper has no such weights.
+    """
+    where = f"weights {_printable(str(path))}"
+    written = WRITERS.get(Path(path).suffix.lower())
+    if written is None:
+        raise WeightsError(f"{where}: the suffix must be one of {', '.join(WRITERS)}.")
+    try:
+        exact = conventions.named(convention).weights(_exact_layer(layer), context_length)
+    except TheoryError as error:
+        raise WeightsError(f"{where}: {error}") from None
+    weights = {name: to_tensor(matrix) for name, matrix in exact.items()}
+    try:
+        Path(path).write_bytes(written(weights))
+    except OSError as error:
+        raise WeightsError(f"{where}: cannot be written ({error.strerror or error}).") from None
+    return weights
+
+
+def _exact_layer(layer: LinearAttention | tuple[Tensor, Tensor]) -> LinearAttention:
+    if isinstance(layer, LinearAttention):
+        if not layer.is_explicit or layer.value.free_symbols or layer.key_query.free_symbols:
+            raise AttentionError("save: the layer must have numbers for its parameters, not symbols.")
+        return layer
+    value, key_query = (torch.as_tensor(part).detach().cpu() for part in layer)
+    if value.ndim != 1 or key_query.shape != (len(value), len(value)) or not (value.isfinite().all() and key_query.isfinite().all()):
+        shapes = f"{tuple(value.shape)} and {tuple(key_query.shape)}"
+        raise AttentionError(f"save: needs v (d+1,) and M (d+1, d+1) of finite numbers, got {shapes}.")
+    return LinearAttention(to_exact(value[:, None]), to_exact(key_query))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -217,6 +258,26 @@ READERS: dict[str, tuple[str, Callable[[bytes], dict[str, Any]]]] = {
     ".safetensors": ("safetensors", safetensors.torch.load),
     ".npz": ("an npz archive", _from_npz),
     **dict.fromkeys((".pt", ".pth", ".bin"), ("a torch state dict", _from_torch)),
+}
+
+
+def _npz(weights: dict[str, Tensor]) -> bytes:
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = {name: weight.numpy() for name, weight in weights.items()}
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _state_dict(weights: dict[str, Tensor]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(weights, buffer)
+    return buffer.getvalue()
+
+
+WRITERS: dict[str, Callable[[dict[str, Tensor]], bytes]] = {
+    ".safetensors": safetensors.torch.save,
+    ".npz": _npz,
+    **dict.fromkeys((".pt", ".pth", ".bin"), _state_dict),
 }
 
 

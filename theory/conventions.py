@@ -1,4 +1,4 @@
-"""Other papers' parametrisations of the layer: what v and M are in the weights that each paper writes."""
+"""Other papers' parametrisations of the layer: what v and M are in the weights that each paper writes, and the weights of a (v, M)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sympy import ImmutableMatrix, MatrixSymbol, Symbol
+from sympy import BlockMatrix, Identity, ImmutableMatrix, Integer, MatrixSymbol, Symbol, ZeroMatrix, block_collapse, sympify
 from sympy.matrices.matrixbase import MatrixBase
 
 from theory.attention import LinearAttention
@@ -17,6 +17,10 @@ from theory.notation import d, k, m, n
 
 e_y = MatrixSymbol("e_y", d + 1, 1)
 """The unit vector of the label slot, (0, …, 0, 1)."""
+E_x = MatrixSymbol("E_x", d + 1, d)
+"""The unit vectors of the covariates' slots, (I; 0)."""
+VALUE, KEY_QUERY, STEP = MatrixSymbol("value", d + 1, 1), MatrixSymbol("key_query", d + 1, d + 1), MatrixSymbol("step", d, d)
+"""v, M and B = v_y M_xx + v_x m_yxᵀ of a layer, in which the weights of the layer are written."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +31,19 @@ class Convention:
     their predictions, and in general no single (v, M) gives the sum.
 
     parameters     the weights as matrix symbols, whose names are those in files; tokens are columns, so that W z_i is a product
-    value          v, a (d+1)×1 matrix expression in the parameters, `e_y` and the context length n
+    value          v, a (d+1)×1 matrix expression in the parameters, `e_y`, `E_x` and the context length n
     key_query      M, a (d+1)×(d+1) matrix expression
+    inverse        the parameters of one head of a layer, in `VALUE`, `KEY_QUERY`, `STEP`, `e_y`, `E_x` and n; of the many that predict the
+                   same, those with widths k = m = d + 1 and zeros where nothing acts
     several_heads  whether the paper writes a sum over heads
+    one_step       whether the paper's class is one step of gradient descent, so that a layer has such weights only if it takes one
 
     Derived here from each paper's forward pass; `docs/conventions.md` shows them side by side.
 
     >>> CONVENTIONS["ahn"].value, CONVENTIONS["paper"].key_query
     ((-1/n)*P.T*e_y, W_K.T*W_Q)
+    >>> CONVENTIONS["ahn"].inverse, CONVENTIONS["wu"].inverse
+    (((-n)*e_y*value.T, key_query), (n*step.T,))
     """
 
     name: str
@@ -42,8 +51,10 @@ class Convention:
     parameters: tuple[MatrixSymbol, ...]
     value: Any
     key_query: Any
+    inverse: tuple[Any, ...]
     query_in_sum: bool = False
     several_heads: bool = False
+    one_step: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -86,12 +97,8 @@ class Convention:
         for name, matrix in given.items():
             if not isinstance(matrix, MatrixBase):
                 raise AttentionError(f"{self.name}: {name} must be an explicit matrix, got {matrix}; convert its components.")
-        rows = self.sizes({name: matrix.shape for name, matrix in given.items()})[d] + 1
-        length = exact_scalar(self.name, "context_length", context_length, AttentionError)
-        if length.is_integer is False or length.is_positive is False:
-            raise AttentionError(f"{self.name}: context_length must be a whole number ≥ 1 or a symbol, got {length}.")
-        label_slot = ImmutableMatrix(rows, 1, lambda i, j: int(i == rows - 1))
-        values = {symbol: given[symbol.name] for symbol in self.parameters} | {e_y: label_slot, n: length}
+        size = self.sizes({name: matrix.shape for name, matrix in given.items()})[d]
+        values = {symbol: given[symbol.name] for symbol in self.parameters} | _explicit_frame(size) | {n: self._length(context_length)}
         return _evaluated(self.value, values), _evaluated(self.key_query, values)
 
     def layer(self, weights: Mapping[str, Any], context_length: Any) -> LinearAttention:
@@ -113,6 +120,42 @@ class Convention:
             )
         return attention
 
+    def weights(self, layer: LinearAttention, context_length: Any) -> dict[str, Any]:
+        """One head's weights of a layer that sums over the context: they predict what it does on prompts of that length.
+
+        Exact, of explicit matrices; for a layer in blocks, with a symbolic d, they are matrix expressions. `layer` of them is the layer
+        itself, but for conventions of one step: there it has v = (0, 1) or (0, 1/n) and the same step. Raises AttentionError where the
+        paper has no such weights, and says why.
+
+        >>> from sympy import Matrix, eye
+        >>> layer = LinearAttention(Matrix([0, 0, 3]), Matrix.diag(1, 2, 0))
+        >>> CONVENTIONS["wu"].weights(layer, 4)["Gamma"]
+        Matrix([
+        [12,  0],
+        [ 0, 24]])
+        """
+        length = self._length(context_length)
+        if self.query_in_sum and not query_term_vanishes(layer):
+            raise AttentionError(
+                f"{self.name}: the paper's sum has the query token in it, whose term (v_x·x_q)(x_qᵀ M_xx x_q) is not 0 for v_x = "
+                f"{_shown(layer.covariate_value)}; only a layer with v_x = 0 or an antisymmetric M_xx has weights there."
+            )
+        if self.one_step and not takes_one_step(layer):
+            raise AttentionError(
+                f"{self.name}: the paper's class is one step of gradient descent, and this layer does more: it needs v_x = 0 or M_xx = 0, "
+                f"and v_y = 0 or m_yx = 0, got v_x = {_shown(layer.covariate_value)}, v_y = {layer.label_value}, "
+                f"m_yx = {_shown(layer.label_key_query)}."
+            )
+        frame = _explicit_frame(int(layer.dimension)) if layer.is_explicit else _block_frame(layer.dimension)
+        values = {VALUE: layer.value, KEY_QUERY: layer.key_query, STEP: layer.step, n: length} | frame
+        return {name: _evaluated(expr, values) for name, expr in zip(self.names, self.inverse, strict=True)}
+
+    def _length(self, context_length: Any) -> Any:
+        length = exact_scalar(self.name, "context_length", context_length, AttentionError)
+        if length.is_integer is False or length.is_positive is False:
+            raise AttentionError(f"{self.name}: context_length must be a whole number ≥ 1 or a symbol, got {length}.")
+        return length
+
     def _require(self, given: Mapping[str, Any]) -> None:
         if set(given) != set(self.names):
             needed = ", ".join(f"{name} {self.shape(name)}" for name in self.names)
@@ -125,6 +168,12 @@ def query_term_vanishes(attention: LinearAttention) -> bool:
     return is_zero_matrix(attention.covariate_value) or is_zero_matrix(A + A.T)
 
 
+def takes_one_step(attention: LinearAttention) -> bool:
+    """Whether the part of the prediction even in the labels, (Σ (v_x·x_i) x_i)ᵀ A x_q + v_y (Σ y_i²) c·x_q, is 0 on every prompt."""
+    no_values = is_zero_matrix(attention.covariate_value) or is_zero_matrix(attention.covariate_key_query)
+    return no_values and (bool(attention.label_value.is_zero) or is_zero_matrix(attention.label_key_query))
+
+
 def named(name: str) -> Convention:
     """The convention of a name, or AttentionError with the names that there are."""
     if name not in CONVENTIONS:
@@ -132,32 +181,67 @@ def named(name: str) -> Convention:
     return CONVENTIONS[name]
 
 
+def _explicit_frame(size: int) -> dict[Any, Any]:
+    """d and the unit vectors in components."""
+    unit = ImmutableMatrix.eye(size + 1)
+    return {d: Integer(size), e_y: unit[:, size:], E_x: unit[:, :size]}
+
+
+def _block_frame(size: Any) -> dict[Any, Any]:
+    """d and the unit vectors in blocks of sizes d and 1."""
+    column = BlockMatrix([[ZeroMatrix(size, 1)], [ImmutableMatrix([[1]])]])
+    return {d: size, e_y: column, E_x: BlockMatrix([[Identity(size)], [ZeroMatrix(1, size)]])}
+
+
 def _evaluated(expr: Any, values: Mapping[Any, Any]) -> Any:
-    return expr.xreplace(values).doit().as_explicit().as_immutable()
+    written = expr.xreplace(values)
+    if written.has(BlockMatrix):
+        return block_collapse(written)
+    written = written.doit()
+    return written.as_explicit().as_immutable() if all(sympify(size).is_Integer for size in written.shape) else written
+
+
+def _shown(matrix: Any) -> str:
+    """A column in one line, shortened"""
+    text = str(list(matrix)) if isinstance(matrix, MatrixBase) else str(matrix)
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def _mahankali() -> Convention:
     W_K, W_Q, W_V = MatrixSymbol("W_K", k, d + 1), MatrixSymbol("W_Q", k, d + 1), MatrixSymbol("W_V", m, d + 1)
     h = MatrixSymbol("h", m, 1)
     source = "Mahankali, Hashimoto, Ma, arXiv 2307.03576"
-    return Convention("paper", source, (W_K, W_Q, W_V, h), W_V.T * h, W_K.T * W_Q)
+    inverse = Identity(d + 1), KEY_QUERY, e_y * VALUE.T, e_y
+    return Convention("paper", source, (W_K, W_Q, W_V, h), W_V.T * h, W_K.T * W_Q, inverse)
 
 
 def _merged() -> Convention:
-    value, key_query = MatrixSymbol("value", d + 1, 1), MatrixSymbol("key_query", d + 1, d + 1)
-    return Convention("merged", "this project", (value, key_query), value, key_query)
+    return Convention("merged", "this project", (VALUE, KEY_QUERY), VALUE, KEY_QUERY, (VALUE, KEY_QUERY))
 
 
 def _ahn() -> Convention:
     P, Q = MatrixSymbol("P", d + 1, d + 1), MatrixSymbol("Q", d + 1, d + 1)
     # [Z_1]_(d+1),(n+1) is the label slot of the query after the layer, which starts at 0; the prediction is minus that
-    return Convention("ahn", "Ahn, Cheng, Daneshmand, Sra, arXiv 2306.00297", (P, Q), -P.T * e_y / n, Q)
+    return Convention("ahn", "Ahn, Cheng, Daneshmand, Sra, arXiv 2306.00297", (P, Q), -P.T * e_y / n, Q, (-n * e_y * VALUE.T, KEY_QUERY))
 
 
 def _zhang() -> Convention:
     W_PV, W_KQ = MatrixSymbol("W_PV", d + 1, d + 1), MatrixSymbol("W_KQ", d + 1, d + 1)
     source = "Zhang, Frei, Bartlett, arXiv 2306.09927"
-    return Convention("zhang", source, (W_PV, W_KQ), W_PV.T * e_y / n, W_KQ, query_in_sum=True)
+    return Convention("zhang", source, (W_PV, W_KQ), W_PV.T * e_y / n, W_KQ, (n * e_y * VALUE.T, KEY_QUERY), query_in_sum=True)
+
+
+def _wu() -> Convention:
+    Gamma = MatrixSymbol("Gamma", d, d)
+    # the inner product of Γ Xᵀy/n and x_q is (Σ y_i x_i)ᵀ (Γᵀ/n) x_q
+    source = "Wu, Zou, Chen, Braverman, Gu, Bartlett, arXiv 2310.08391"
+    return Convention("wu", source, (Gamma,), e_y / n, E_x * Gamma.T * E_x.T, (n * STEP.T,), one_step=True)
+
+
+def _li() -> Convention:
+    W = MatrixSymbol("W", d, d)
+    # x_qᵀ W Xᵀy is (Σ y_i x_i)ᵀ Wᵀ x_q
+    return Convention("li", "Li, Rawat, Oymak, arXiv 2407.10005", (W,), e_y, E_x * W.T * E_x.T, (STEP.T,), one_step=True)
 
 
 def _von_oswald() -> Convention:
@@ -165,9 +249,10 @@ def _von_oswald() -> Convention:
     P = MatrixSymbol("P", d + 1, m)
     # keys and values are those of the context alone, and the prediction is minus the label slot of the query, which starts at 0
     source = "von Oswald et al., arXiv 2212.07677"
-    return Convention("vonoswald", source, (W_K, W_Q, W_V, P), -W_V.T * P.T * e_y, W_K.T * W_Q, several_heads=True)
+    inverse = Identity(d + 1), KEY_QUERY, -e_y * VALUE.T, Identity(d + 1)
+    return Convention("vonoswald", source, (W_K, W_Q, W_V, P), -W_V.T * P.T * e_y, W_K.T * W_Q, inverse, several_heads=True)
 
 
 CONVENTIONS: Mapping[str, Convention] = MappingProxyType(
-    {made.name: made for made in (_merged(), _mahankali(), _ahn(), _zhang(), _von_oswald())}
+    {made.name: made for made in (_merged(), _mahankali(), _ahn(), _zhang(), _von_oswald(), _wu(), _li())}
 )

@@ -78,6 +78,7 @@ S = MatrixSymbol("S", k, k)
 W_1 = MatrixSymbol("W_1", m, d)
 S_1 = MatrixSymbol("S_1", m, m)
 chi = MatrixSymbol("chi", k, 1)
+D = MatrixSymbol("D", n, n)
 Q = MatrixSymbol("Q", d, d)
 
 
@@ -91,10 +92,62 @@ ratio = Symbol("r", positive=True)
 rho_1 = Symbol("rho_1", positive=True)
 rho_2 = Symbol("rho_2", positive=True)
 t = Symbol("t", real=True)
+gamma_d = Symbol("gamma_d", positive=True)
+nu = Symbol("nu", nonnegative=True)
+mu = Symbol("mu", positive=True)
+g_0 = Symbol("g_0", positive=True)
+rho_n = Symbol("rho_n", positive=True)
 h_x = MatrixSymbol("h_x", d, 1)
 h_y = Symbol("h_y", real=True)
 H_A = MatrixSymbol("H_A", d, d)
 h_c = MatrixSymbol("h_c", d, 1)
+
+lambda_2 = Symbol("lambda_2", real=True)
+xi_1 = MatrixSymbol("xi_1", d, 1)
+xi_2 = MatrixSymbol("xi_2", d, 1)
+
+P_xx = MatrixSymbol("P_xx", d, d)
+P_xy = MatrixSymbol("P_xy", d, 1)
+p_x = MatrixSymbol("p_x", d, 1)
+p_y = Symbol("p_y", real=True)
+Q_xx = MatrixSymbol("Q_xx", d, d)
+Q_xy = MatrixSymbol("Q_xy", d, 1)
+q_yx = MatrixSymbol("q_yx", d, 1)
+q_yy = Symbol("q_yy", real=True)
+U = MatrixSymbol("U", d, d)
+Lambda = MatrixSymbol("Lambda", d, d)
+H = MatrixSymbol("H", d, d)
+psi2 = Symbol("psi2", positive=True)
+Gamma = MatrixSymbol("Gamma", d, d)
+R_x = MatrixSymbol("R_x", d, d)
+Sigma_beta = MatrixSymbol("Sigma_beta", d, d)
+W_a = MatrixSymbol("W_a", d, d)
+PV_11 = MatrixSymbol("PV_11", d, d)
+PV_12 = MatrixSymbol("PV_12", d, 1)
+PV_22 = Symbol("PV_22", real=True)
+KQ_11 = MatrixSymbol("KQ_11", d, d)
+KQ_12 = MatrixSymbol("KQ_12", d, 1)
+KQ_21 = MatrixSymbol("KQ_21", d, 1)
+KQ_22 = Symbol("KQ_22", real=True)
+s = Symbol("s", positive=True)
+h = Symbol("h", integer=True, positive=True)
+g = Symbol("g", integer=True, positive=True)
+j = Symbol("j", integer=True, nonnegative=True)
+K_x = MatrixSymbol("K_x", k, d)
+K_y = MatrixSymbol("K_y", k, 1)
+Q_x = MatrixSymbol("Q_x", k, d)
+Q_y = MatrixSymbol("Q_y", k, 1)
+V_x = MatrixSymbol("V_x", m, d)
+V_y = MatrixSymbol("V_y", m, 1)
+P_x = MatrixSymbol("P_x", d, m)
+P_y = MatrixSymbol("P_y", m, 1)
+Pi = MatrixSymbol("Pi", d, d)
+H_K = MatrixSymbol("H_K", k, d)
+H_Q = MatrixSymbol("H_Q", k, d)
+h_k = MatrixSymbol("h_k", k, 1)
+e_k = MatrixSymbol("e_k", k, 1)
+v_0 = Symbol("v_0", real=True)
+xi_0 = MatrixSymbol("xi_0", d, 1)
 
 
 class Entry(NamedTuple):
@@ -160,8 +213,8 @@ TABLE: tuple[Entry, ...] = (
     Entry(y_1, "y_1", "its label", ""),
     Entry(x_2, "x_2", "covariate of another such token", ""),
     Entry(y_2, "y_2", "its label", ""),
-    Entry(k, "k", "width of the last hidden layer of a random network", ""),
-    Entry(m, "m", "width of its first hidden layer", ""),
+    Entry(k, "k", "width of the last hidden layer of a random network, or of keys and queries", ""),
+    Entry(m, "m", "width of its first hidden layer, or of values", ""),
     Entry(Phi, r"\Phi", "values of the last hidden layer on the context, one example a row (n×k)", ""),
     Entry(phi_q, r"\varphi_q", "values of the last hidden layer on the query", ""),
     Entry(theta, r"\theta", "weights of the last layer", ""),
@@ -170,6 +223,7 @@ TABLE: tuple[Entry, ...] = (
     Entry(S_1, "S_1", "covariance of the weights of different units of the first layer", ""),
     Entry(chi, r"\chi", "all other weights and the noise", ""),
     Entry(Q, "Q", "a rotation: QᵀQ = I", ""),
+    Entry(D, "D", "what the layer sees a context's tokens through: DᵀD are their weights", ""),
     Entry(p, "p", "coefficient of ‖B‖² in a loss without a preferred direction", ""),
     Entry(q, "q", "coefficient of −2 tr B in it", ""),
     Entry(alpha, r"\alpha", "coefficient of |Aᵀv_x|² in it", ""),
@@ -180,10 +234,59 @@ TABLE: tuple[Entry, ...] = (
     Entry(rho_1, r"\rho_1", "a ratio |v_x|²/v_y²", ""),
     Entry(rho_2, r"\rho_2", "another ratio", ""),
     Entry(t, "t", "how far along a line in the space of parameters", ""),
+    Entry(nu, r"\nu", "noise for each unit of the signal, σ²/tr ΣW", ""),
+    Entry(mu, r"\mu", "Bayes risk less the noise, in units of the signal, in the limit n/d → γ_d", ""),
+    Entry(g_0, "g_0", "largest gap between the best layer and the Bayes risk at this noise", ""),
+    Entry(rho_n, r"\rho_n", "square root of n/d", "√γ"),
     Entry(h_x, "h_x", "direction of the line in v_x", ""),
     Entry(h_y, "h_y", "its direction in v_y", ""),
     Entry(H_A, "H_A", "its direction in A", ""),
     Entry(h_c, "h_c", "its direction in c", ""),
+    Entry(xi_1, r"\xi_1", "an eigenvector of WΣ, of length 1 in the metric Σ", ""),
+    Entry(xi_2, r"\xi_2", "an eigenvector of WΣ orthogonal to it", ""),
+    Entry(lambda_2, r"\lambda_2", "its eigenvalue", ""),
+    Entry(P_xx, "P_{xx}", "block (1,1) of the weights P of Ahn et al., which never acts", "P"),
+    Entry(P_xy, "P_{xy}", "block (1,2) of them, which never acts", "P"),
+    Entry(p_x, "p_x", "covariate part of their last row", "P"),
+    Entry(p_y, "p_y", "label part of their last row", "P"),
+    Entry(Q_xx, "Q_{xx}", "covariate block of the weights Q of Ahn et al.", "Q"),
+    Entry(Q_xy, "Q_{xy}", "their last column, which never acts", "Q"),
+    Entry(q_yx, "q_{yx}", "their label row, as a column", "Q"),
+    Entry(q_yy, "q_{yy}", "their last entry, which never acts", "Q"),
+    Entry(U, "U", "eigenvectors of Σ: UᵀU = I", "U (Ahn et al.)"),
+    Entry(Lambda, r"\Lambda", "covariance of a covariate, or its eigenvalues", "Λ (Zhang et al.), diag(λ) (Ahn et al.)"),
+    Entry(H, "H", "covariance of a covariate", "H (Wu et al.)"),
+    Entry(psi2, r"\psi^2", "variance of a component of the task vector, > 0", "ψ² (Wu et al.)"),
+    Entry(Gamma, r"\Gamma", "the one matrix that is trained", "Γ (Wu et al.)"),
+    Entry(R_x, "R_x", "symmetric square root of the covariance of a covariate", "Σ_x^(1/2) (Li et al.)"),
+    Entry(Sigma_beta, r"\Sigma_\beta", "covariance of the task vector", "Σ_β (Li et al.)"),
+    Entry(W_a, r"W_{\mathrm a}", "the one matrix that is trained", "W (Li et al.)"),
+    Entry(PV_11, "W^{PV}_{11}", "block (1,1) of the weights W^PV, which never acts", "W^PV (Zhang et al.)"),
+    Entry(PV_12, "w^{PV}_{12}", "block (1,2) of them, which never acts", "W^PV (Zhang et al.)"),
+    Entry(PV_22, "w^{PV}_{22}", "their last entry", "W^PV (Zhang et al.)"),
+    Entry(KQ_11, "W^{KQ}_{11}", "covariate block of the weights W^KQ", "W^KQ (Zhang et al.)"),
+    Entry(KQ_12, "w^{KQ}_{12}", "their last column, which never acts", "W^KQ (Zhang et al.)"),
+    Entry(KQ_21, "w^{KQ}_{21}", "their label row, as a column", "W^KQ (Zhang et al.)"),
+    Entry(KQ_22, "w^{KQ}_{22}", "their last entry, which never acts", "W^KQ (Zhang et al.)"),
+    Entry(s, "s", "a number > 0", "[tr(Γ⁻²)]^(1/4) (Zhang et al.)"),
+    Entry(h, "h", "number of heads", ""),
+    Entry(g, "g", "dimensions that h heads leave to one, d − h + 1", ""),
+    Entry(j, "j", "a whole number ≥ 0", ""),
+    Entry(K_x, "K_x", "covariate part of the key weights (k×d)", "W_K (von Oswald et al.)"),
+    Entry(K_y, "K_y", "their label part", "W_K (von Oswald et al.)"),
+    Entry(Q_x, "Q_x", "covariate part of the query weights (k×d)", "W_Q (von Oswald et al.)"),
+    Entry(Q_y, "Q_y", "their label part, which never acts", "W_Q (von Oswald et al.)"),
+    Entry(V_x, "V_x", "covariate part of the value weights (m×d)", "W_V (von Oswald et al.)"),
+    Entry(V_y, "V_y", "their label part", "W_V (von Oswald et al.)"),
+    Entry(P_x, "P_x", "covariate rows of the projection, which never act", "P (von Oswald et al.)"),
+    Entry(P_y, "P_y", "its label row, as a column", "P (von Oswald et al.)"),
+    Entry(Pi, r"\Pi", "projection onto the eigenvectors of WΣ that are learned", ""),
+    Entry(H_K, "H_K", "direction of the line in K_x", ""),
+    Entry(H_Q, "H_Q", "its direction in Q_x", ""),
+    Entry(h_k, "h_k", "its direction in K_y", ""),
+    Entry(e_k, "e_k", "a key direction that is not in use", ""),
+    Entry(v_0, "v_0", "label part of the value vector at a stationary point", ""),
+    Entry(xi_0, r"\xi_0", "a direction that is not learned: Πξ₀ = 0", ""),
     Entry(B_star, r"B_\star", "a step that solves the normal equations M₂ B Σ = M₁", ""),
 )
 
@@ -205,6 +308,7 @@ SIX = (
 NAMES: tuple[Name, ...] = (
     Name("yhat", r"\hat y", "ŷ", "prediction of the layer"),
     Name("yhat_even", r"\hat y_{\mathrm{even}}", "ŷ_even", "part of ŷ even under the sign flip of (w, ε)"),
+    Name("yhat_even_in", r"\hat y^{+}_{\mathrm{even}}", "ŷ⁺_even", "the same with the query's own token in the sum"),
     Name("y", "y", "y", "labels of the context"),
     Name("e", "e", "e", "error ŷ − y_q of the layer"),
     Name("e_1", "e_1", "e₁", "the same with the context's covariates whitened"),
@@ -217,6 +321,7 @@ NAMES: tuple[Name, ...] = (
     Name("rho", r"\rho", "ρ", "risk of the trained layer at test time"),
     Name("y_q_test", r"y_{q\mathrm t}", "y_qt", "label of the query at test time"),
     Name("L", "L", "L", "in-context loss E(ŷ − y_q)²"),
+    Name("L_in", "L^{+}", "L⁺", "the same with the query's own token in the sum"),
     Name("L_star", r"L_\star", "L*", "minimum of the in-context loss"),
     Name("L_test", r"L_{\mathrm t}", "L_t", "minimum of the in-context loss of the test setting"),
     Name("B", "B", "B", "learned step v_y A + v_x cᵀ"),
@@ -229,6 +334,7 @@ NAMES: tuple[Name, ...] = (
     Name("H", "H", "H", "the matrix with B* = H⁻¹ W"),
     Name("H_test", r"H_{\mathrm t}", "H_t", "the same at test time"),
     Name("eta", r"\eta", "η", "step size"),
+    Name("eta_star", r"\eta_\star", "η*", "optimal step size"),
     Name("eta_test", r"\eta_{\mathrm t}", "η_t", "step size of the test setting"),
     Name("kappa", r"\kappa", "κ", "linear part of a family of responses, E[y₁ y₂ x₁·x₂] / d"),
     Name("gamma", r"\gamma", "γ", "size of a family of responses, E[y₁² ‖x₁‖²] / d"),
@@ -240,38 +346,51 @@ NAMES: tuple[Name, ...] = (
     Name("C", "C", "C", "second moment of y₁ x₁ for one token"),
     Name("K", "K", "K", "mean of y₁ x₁ (y₂ x₂)ᵀ for two tokens with one random function"),
     Name("g", "g", "g", "mean of ŷ_even given the covariates"),
-    Name("Z", "Z", "Z", "tokens (x_i, y_i) of the context, one a row"),
-    Name("Z_0", "Z_0", "Z₀", "the same with the residuals of u₀ as labels"),
-    Name("z_q", "z_q", "z_q", "token of the query, (x_q, 0)"),
-    Name("W_K", "W_K", "W_K", "key weights"),
-    Name("W_Q", "W_Q", "W_Q", "query weights"),
-    Name("W_V", "W_V", "W_V", "value weights"),
-    Name("h", "h", "h", "read-out"),
-    Name("ell", r"\ell", "ℓ", "least-squares objective"),
-    Name("w_ridge", r"\hat w", "ŵ", "ridge estimate of the task vector"),
-    Name("R", "R", "R", "resolvent (XᵀX + σ²W⁻¹)⁻¹"),
-    Name("F", "F", "F", "loss without a preferred direction, in six coefficients"),
-    Name("F_0", "F_0", "F₀", "its profile: the least value at given v"),
-    Name("F_1", "F_1", "F₁", "the profile at the ratio ρ₁"),
-    Name("F_2", "F_2", "F₂", "the profile at the ratio ρ₂"),
-    Name("G_A", "G_A", "G_A", "part of the gradient in A"),
-    Name("G_c", "G_c", "G_c", "part of the gradient in c"),
-    Name("G_x", "G_x", "G_x", "part of the gradient in v_x"),
-    Name("G_y", "G_y", "G_y", "part of the gradient in v_y"),
-    Name("S_t", "S_t", "S_t", "rest of the loss along a line, divided by t²"),
-    Name("A_0", "A_0", "A₀", "where the loss at given v is least, in A"),
-    Name("c_0", "c_0", "c₀", "where it is, in c"),
-    Name("x_0", "x_0", "x₀", "(α + β) Aᵀv_x + γ v_y c"),
-    Name("E_B", "E_B", "E_B", "step of a layer with the difference to A₀ and c₀, denominators cleared"),
-    Name("E_0", "E_0", "E₀", "difference of the step v_y A from the optimal one"),
-    Name("X_0", "X_0", "X₀", "excess loss"),
-    Name("Delta", r"\Delta", "Δ", "(α + β) δ − γ²"),
-    Name("D_A", "D_A", "D_A", "denominator of A₀"),
-    Name("D_c", "D_c", "D_c", "denominator of c₀"),
-    *(Name(f"D_{part}{k}", rf"D_{{{part},{k}}}", f"D_{part}{k}", f"the same at the ratio ρ_{k}") for k in (1, 2) for part in "Ac"),
+    Name("pi_1", r"\pi_1", "π₁", "mean of the sum of the weights"),
+    Name("pi_2", r"\pi_2", "π₂", "mean of its square"),
+    Name("pi_3", r"\pi_3", "π₃", "mean of the sum of the squared weights"),
+    Name("xi_2", r"\xi_2", "ξ₂", "E tr Σ², Σ = TTᵀ"),
+    Name("xi_3", r"\xi_3", "ξ₃", "E tr Σ³"),
+    Name("xi_12", r"\xi_{12}", "ξ₁₂", "E tr Σ tr Σ²"),
+    Name("zeta", r"\zeta", "ζ", "the multiple of Σ that is nearest to the identity, as Σ weighs it"),
+    Name("L_infty", r"L_\infty", "L_∞", "what the risk keeps above σ² for long contexts"),
+    Name("n_tilde", r"\tilde n", "ñ", "effective length of a context"),
+    Name("S_n", "S_n", "Sₙ", "sum of the losses at the lengths 1, …, n"),
+    Name("S_n_1", "S_{n-1}", "Sₙ₋₁", "the same up to the length n − 1"),
+    Name("eta_tilde", r"\tilde\eta", "η̃", "step size of the effective length"),
+    Name("s_1", "s_1", "s₁", "its sign is that of the Hessian in v_y at the best direction in A"),
+    Name("s_2", "s_2", "s₂", "coefficient of t² of the loss along a line in v_y and A, over n"),
+    Name("s_4", "s_4", "s₄", "that of t⁴"),
+    Name("E_A", "E_A", "E_A", "difference of the direction in A from the best one, times n + 2"),
     Name("q_4", "q_4", "q₄", "turning polynomial: where it vanishes a mixed direction is stationary"),
     Name("J", "J", "J", "polynomial with the sign of (F₂ − F₁)(ρ₂ − ρ₁)"),
     Name("J_1", "J_1", "J₁", "turning polynomial at the ratio ρ₁"),
     Name("J_infty", r"J_\infty", "J_∞", "its leading coefficient, over β times α + β"),
+    Name("d_0", "d", "d", "dimension of a covariate"),
+    Name("p_h", "p", "p", "coefficient p of the profile"),
+    Name("beta_h", r"\beta", "β", "coefficient β of the profile"),
+    Name("alpha_h", r"\alpha", "α", "coefficient α of the profile: of one head in g dimensions"),
+    Name("gamma_h", r"\gamma", "γ", "coefficient γ of the profile"),
+    Name("delta_h", r"\delta", "δ", "coefficient δ of the profile"),
+    *(
+        Name(f"{name}_any", latex, text, f"{text} of numbers of which no more is known")
+        for name, latex, text in (
+            *(("p", "p'", "p′"), ("beta", r"\beta'", "β′"), ("alpha", r"\alpha'", "α′"), ("gamma", r"\gamma'", "γ′")),
+            *(("delta", r"\delta'", "δ′"), ("Delta", r"\Delta'", "Δ′"), ("D_A1", "D'_{A,1}", "D′_A1"), ("D_c1", "D'_{c,1}", "D′_c1")),
+            *(("J_1", "J'_1", "J′_1"), ("J_infty", r"J'_\infty", "J′_∞")),
+        )
+    ),
+    *(
+        Name(f"{name}_one", latex, text, f"{text} of any coefficients")
+        for name, latex, text in (
+            *(("Delta", r"\Delta''", "Δ″"), ("D_A1", "D''_{A,1}", "D″_A1"), ("D_c1", "D''_{c,1}", "D″_c1"), ("J_1", "J''_1", "J″_1")),
+        )
+    ),
+    Name("L_Pi", r"L_\Pi", "L_Π", "loss of the layer with the step ΠB*"),
+    Name("Gamma_Pi", r"\Gamma_\Pi", "Γ_Π", "gradient of the loss in the step there, divided by 2n"),
+    Name("L_xi", r"L_\xi", "L_ξ", "loss along the curve on which ξ₀ is learned"),
+    Name("s_xi", r"s_\xi", "s_ξ", "how much of ξ₀ξ₀ᵀ the step has there"),
+    Name("lambda_xi", r"\lambda_\xi", "λ_ξ", "ξ₀ᵀΣWΣξ₀"),
+    Name("yhat_even_t", r"\hat y_{\mathrm{even},t}", "ŷ_even,t", "even part of the prediction along a line, divided by t"),
     *(Name(name, latex, text, f"coefficient {text} of the loss") for name, latex, text in SIX),
 )

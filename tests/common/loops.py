@@ -88,6 +88,19 @@ def von_oswald(weights: Weights, x: Tensor, y: Tensor) -> Tensor:
     return -updated[:, -1, 0]
 
 
+def wu(weights: Weights, x: Tensor, y: Tensor) -> Tensor:
+    """The inner product of Γ Xᵀy/n and the query, X (batch, n, d)"""
+    X, query = x[:, :-1], x[:, -1]
+    gradient = (X.mT @ y[:, :, None])[..., 0] / X.shape[1]
+    return ((gradient @ weights["Gamma"].T) * query).sum(1)
+
+
+def li(weights: Weights, x: Tensor, y: Tensor) -> Tensor:
+    """xᵀ W XᵀY, the sum over the context"""
+    X, query = x[:, :-1], x[:, -1:]
+    return (query @ weights["W"] @ X.mT @ y[:, :, None])[:, 0, 0]
+
+
 @dataclass(frozen=True)
 class Loop:
     """A parametrisation: its forward pass, the shapes of its weights, and the part of them that predicts by a step of gradient descent.
@@ -140,6 +153,8 @@ LOOPS = {
         {"W_K": TOP / 2, "W_Q": TOP / 2, "W_V": CORNER / 2, "h": LAST},
     ),
     "ahn": Loop(ahn, {"P": SQUARE, "Q": SQUARE}, {"P": -CORNER, "Q": TOP / 2}),
+    "wu": Loop(wu, {"Gamma": (SIZE - 1, SIZE - 1)}, {"Gamma": torch.eye(SIZE - 1) / 2}),
+    "li": Loop(li, {"W": (SIZE - 1, SIZE - 1)}, {"W": torch.eye(SIZE - 1) / 16}),
     # the paper's own initialisation has these blocks 0, and gradient flow keeps them so
     "zhang": Loop(zhang, {"W_PV": SQUARE, "W_KQ": SQUARE}, {"W_PV": CORNER, "W_KQ": TOP / 2}, sparse=True),
     "vonoswald": Loop(
