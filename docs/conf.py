@@ -11,6 +11,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "pages"]
 exclude_patterns = ["pages", "static", "templates"]
 
 myst_heading_anchors = 3
+smartquotes = False  # what is written is what is shown: formulas hold quotation marks
 highlight_language = "none"  # an indented block of these pages is a formula
 
 autodoc_member_order = "bysource"

@@ -42,7 +42,7 @@ class Weights(NamedTuple):
     total_squared  E (Σ p_i)²
     squares        E Σ p_i²
 
-    >>> n = Symbol("n", integer=True, positive=True)
+    >>> from sympy import Rational
     >>> Weights.positions(n).effective_length, Weights.positions(n, mean=True).effective_length
     (2*n/3 + 1/3, n/harmonic(n))
     >>> Weights.lengths({5: Rational(1, 2), 10: Rational(1, 2)}).effective_length
@@ -73,6 +73,7 @@ class Weights(NamedTuple):
     def moments(cls, *moments: Any) -> Weights:
         """Of a random length k: E k and E k² for sums, or E 1/k alone for means.
 
+        >>> from sympy import Rational
         >>> Weights.moments(3, 12).effective_length, Weights.moments(Rational(1, 4)).effective_length
         (4, 4)
         """
@@ -151,6 +152,7 @@ def averaged_minimum(setting: Setting, weights: Weights) -> Any:
 def price(setting: Setting, probabilities: Mapping[int, Any], *, mean: bool = False) -> Any:
     """What one layer for all lengths costs against a layer tuned to each: the averaged minimum minus the mean of the minima.
 
+    >>> from sympy import Rational
     >>> from theory import Gaussian, Linear
     >>> here = Setting(covariates=Gaussian.isotropic(1), response=Linear.isotropic(1), noise_variance=0, context_length=1)
     >>> price(here, {1: Rational(1, 2), 2: Rational(1, 2)})

@@ -8,6 +8,7 @@ caller supplies says that it holds at most one common zero, and which.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from math import comb
 from typing import Any, NamedTuple
 
@@ -65,7 +66,7 @@ def search(polynomials: list[dict[tuple[int, int], Any]], settles: Callable[[Box
                 (Box(left, box.low, (across + 1, up)), [half[side] for half in halves]) for side, left in enumerate((box.left, middle))
             ]
         else:
-            halves = [tuple(map(_transposed, _halved(_transposed(form)))) for form in forms]
+            halves = [(_transposed(low), _transposed(high)) for low, high in (_halved(_transposed(form)) for form in forms)]
             middle = box.low + fmpq(1, 1 << (up + 1))
             waiting += [
                 (Box(box.left, low, (across, up + 1)), [half[side] for half in halves]) for side, low in enumerate((box.low, middle))
@@ -100,7 +101,7 @@ def _halved(form: Coefficients) -> tuple[Coefficients, Coefficients]:
     for level in range(top + 1):
         left.append([value << (top - level) for value in row[0]])
         right.append([value << (top - level) for value in row[-1]])
-        row = [[a + b for a, b in zip(one, two, strict=True)] for one, two in zip(row, row[1:], strict=False)]
+        row = [[a + b for a, b in zip(one, two, strict=True)] for one, two in pairwise(row)]
     return left, right[::-1]
 
 

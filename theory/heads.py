@@ -175,7 +175,11 @@ def stationary_points_of_heads(setting: Setting, heads: int) -> tuple[HeadsFamil
 
 def spurious_minima_of_heads(setting: Setting, heads: int) -> Boolean:
     """Whether H heads have local minima that are not global ones: for numbers true or false, else the exact condition."""
-    return Or(*(family.exists for family in stationary_points_of_heads(setting, heads) if family.kind == "local minimum"))
+    found, size = _checked(setting, heads, "spurious_minima_of_heads")
+    if heads >= size:
+        return S.false
+    signs = _Signs(with_heads(found, heads), size - heads + 1, not sympify(tuple(found)).free_symbols)
+    return Or(signs.ends_low, signs.twice)
 
 
 def smallest_heads_without_spurious_minima(setting: Setting) -> int:

@@ -7,11 +7,11 @@ Some papers let the query attend to itself: the sum then has n + 1 tokens, and t
 It is even in the labels and odd in x_q, as ŷ_even is, so its mean with the part of ŷ odd in the labels and with y_q vanishes. With f̄·x_q
 the mean of ŷ_even over the context, what it adds to the loss is
 
-    L' − L = 2 E (f̄·x_q)(v_x·x_q)(x_qᵀAx_q) + E (v_x·x_q)²(x_qᵀAx_q)².
+    L⁺ − L = 2 E (f̄·x_q)(v_x·x_q)(x_qᵀAx_q) + E (v_x·x_q)²(x_qᵀAx_q)².
 
 The first mean needs the fourth moment of a covariate, as L does, the second needs the sixth. What is known of it is decided by the law: an
 elliptical one x = R T ξ has that of N(0, Σ) times E R⁶ / (d(d+2)(d+4)); independent coordinates have it coordinate by coordinate; a mixture
-of Gaussians is a sum. The excess over the minimum is again a mean square, E ŷ'_even² + E ((Σ y_i x_i)ᵀ(B − B*)x_q)², so the minimum is that
+of Gaussians is a sum. The excess over the minimum is again a mean square, E ŷ⁺_even² + E ((Σ y_i x_i)ᵀ(B − B*)x_q)², so the minimum is that
 without the query in the sum (theorems `any-even-part` and `query-in-sum`).
 
 The sum is not divided by n; a `normalisation` of the setting divides the query's term as well.
@@ -91,7 +91,7 @@ def gaussian_square() -> Expr:
 
 
 def query_in_sum_loss(setting: Setting, attention: LinearAttention) -> Expr:
-    """E (ŷ' − y_q)² over prompts of the setting, ŷ' the prediction with the query's token in the sum.
+    """E (ŷ⁺ − y_q)² over prompts of the setting, ŷ⁺ the prediction with the query's token in the sum.
 
     Symbolic and explicit as `theory.in_context_loss`, which it is where the term vanishes: for v_x = 0, and for A + Aᵀ = 0. Raises
     UndefinedMoment where E‖x‖⁶ = ∞ and the term does not vanish (then the loss is infinite), UnknownMoment where the law is not known to
@@ -112,7 +112,7 @@ def query_in_sum_loss(setting: Setting, attention: LinearAttention) -> Expr:
 
 
 def query_in_sum_cost(setting: Setting, attention: LinearAttention) -> Expr:
-    """L' − L: what the query's token in the sum adds to the loss; it can be negative. Raises as `query_in_sum_loss`."""
+    """L⁺ − L: what the query's token in the sum adds to the loss; it can be negative. Raises as `query_in_sum_loss`."""
     gaussian, vertex = general_cross_term()
     parts = [specialise(gaussian, setting, attention)]
     for weight, matrix in setting.covariates.excess or ():
@@ -178,7 +178,7 @@ def _square_about(mean: MatrixBase, covariance: MatrixBase, value: MatrixBase, k
 
 @cache
 def gaussian_query_cost() -> Expr:
-    """L' − L for x ~ N(0, Σ), in the symbols of `theory.notation`, τ = E y²."""
+    """L⁺ − L for x ~ N(0, Σ), in the symbols of `theory.notation`, τ = E y²."""
     return general_cross_term()[0] + gaussian_square()
 
 
@@ -233,7 +233,7 @@ class Turn(NamedTuple):
 
 @cache
 def _general_reduced_cost() -> tuple[Expr, Expr, Expr]:
-    """The three parts of L' − L at v = (u, 1), A = b(I − uu'/r) + a uu'/r, c = k u, for Σ = Q = I and r = |u|²: cross term, its vertex,
+    """The three parts of L⁺ − L at v = (u, 1), A = b(I − uu'/r) + a uu'/r, c = k u, for Σ = Q = I and r = |u|²: cross term, its vertex,
     and the mean square of the query's term; τ and n stay symbols."""
     identity, u = Identity(notation.d), notation.u
     layer = {

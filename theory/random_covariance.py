@@ -33,7 +33,7 @@ from theory.errors import SettingError
 from theory.exact import dimension_size, exact_scalar
 from theory.loss import gaussian_setting, general_one_step_loss, replaced, specialise
 from theory.minimiser import normal_equations
-from theory.notation import Sigma, W, d, k, n, sigma2
+from theory.notation import Sigma, W, d, k, n, sigma2, tau
 from theory.responses import Linear
 from theory.setting import Setting
 from theory.traces import normal_form
@@ -195,9 +195,10 @@ class Mixture(NamedTuple):
 
     def floor(self) -> Expr:
         """What the risk of the best step keeps above σ² for n → ∞, where n B tends to the solution C of E[ΣWΣ C Σ] = E[ΣWΣ]."""
-        parts = [(p, here.moments.K, here.moments.Sigma, here.moments.tau - here.noise_variance) for p, here in self.settings]
-        limit = _solved([(p, K, Sigma, K) for p, K, Sigma, _ in parts])
-        return sum((p * (signal - (limit.T * K).trace()) for p, K, _, signal in parts), S.Zero)
+        _, right, target = normal_equations()
+        parts = [(p, *(specialise(part, here) for part in (target, right)), here) for p, here in self.settings]
+        limit = _solved([(p, K, R, K) for p, K, R, _ in parts])
+        return sum((p * (specialise(tau, here) - here.noise_variance - (limit.T * K).trace()) for p, K, _, here in parts), S.Zero)
 
 
 def _solved(equations: Iterable[tuple[Any, Any, Any, Any]]) -> ImmutableMatrix:

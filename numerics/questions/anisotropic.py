@@ -1,9 +1,9 @@
 """Preferred directions: every listed stationary point of the exact loss, against Hessians and descents that know nothing of the list.
 
-Only the eigenvalues of Σ^½WΣ^½ matter, so the setting asked is Σ = I, W diagonal. At each point the loss is the polynomial
-that it is, in float64; its
-Hessian's negative eigenvalues are counted. Descents from random starts must end in minima of the list. The loss of each local minimum is
-also the mean over sampled prompts. Error model: prompts are independent draws, in batches; the standard error is that of the batches' means.
+Only the eigenvalues of Σ^½WΣ^½ matter, so the setting asked is Σ = I, W diagonal. At each point the loss and its Hessian are computed in
+float64, from the polynomial that the loss is, and the directions of descent are counted. Descents from random starts must end in minima of
+the list. The loss of each minimum is also the mean over sampled prompts. Error model: prompts are independent draws, in batches; the
+standard error is that of the batches' means.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from theory.names import rational
 
 LARGEST = 5
 STARTS, BATCHES = 96, 64
+LENGTHS = tuple(2**k for k in range(9))
 NEAR = 1e-7
 """Of what the best layer gains: how far an end's loss may be from that of a listed minimum"""
 FLAT = 1e-9
@@ -121,7 +122,9 @@ def command(prompts: int, seed: int, eigenvalue: tuple[str, ...], context: int, 
     checks.append(Check(f"ends of {STARTS} descents that are not on the list", 0, missed, 0.0))
     for place in points:
         if place.point.kind in ("global minimum", "local minimum"):
-            checks.append(Check(f"loss on prompts: {place.name}", place.loss, *sampled_loss(setting, polynomial, place.theta, prompts, seed)))
+            checks.append(
+                Check(f"loss on prompts: {place.name}", place.loss, *sampled_loss(setting, polynomial, place.theta, prompts, seed))
+            )
     title = f"eigenvalues {', '.join(map(str, values))}, n = {context}, σ² = {noise}"
     ended = "; ".join(f"{count} in {name}" for name, count in counts.items())
     text = f"{completeness(setting)} Descents ended: {ended}."
@@ -130,9 +133,7 @@ def command(prompts: int, seed: int, eigenvalue: tuple[str, ...], context: int, 
 
 def setting_of(values: list[Rational], context: int, noise: Rational) -> Setting:
     """Σ = I and W diagonal."""
-    return Setting(
-        covariates=Gaussian.isotropic(len(values)), response=Linear(diag(*values)), noise_variance=noise, context_length=context
-    )
+    return Setting(covariates=Gaussian.isotropic(len(values)), response=Linear(diag(*values)), noise_variance=noise, context_length=context)
 
 
 def critical_scale(values: list[Rational], context: int, noise: Rational) -> float:
@@ -152,13 +153,14 @@ def critical_scale(values: list[Rational], context: int, noise: Rational) -> flo
 
 
 def _figure(setting: Setting, values: list[Rational], polynomial: LossPolynomial, points: list[Placed], title: str) -> Figure:
-    two = sorted(set(values), reverse=True)[:2]
-    figure = Figure(figsize=(15 if len(two) > 1 else 6, 4.8), layout="constrained")
-    axes = figure.subplots(1, 3 if len(two) > 1 else 1, squeeze=False)[0]
-    _axes_of_profile(axes[0], values, polynomial, points)
-    if len(two) > 1:
-        _plane(axes[1], values, polynomial, points)
-        _threshold(axes[2], setting, values)
+    panels = 1 + (len(set(values)) > 1) + bool(len(values) > 1 and values[1] > 0)
+    figure = Figure(figsize=(5 * panels + (panels == 1), 4.8), layout="constrained")
+    axes = list(figure.subplots(1, panels, squeeze=False)[0])
+    _axes_of_profile(axes.pop(0), values, polynomial, points)
+    if len(set(values)) > 1:
+        _plane(axes.pop(0), values, polynomial, points)
+    if axes:
+        _threshold(axes.pop(0), setting, values)
     figure.suptitle(title)
     return figure
 
@@ -177,7 +179,9 @@ def _axes_of_profile(axes: Axes, values: list[Rational], polynomial: LossPolynom
     share = torch.linspace(0, 1, 201, dtype=DTYPE)
     for value in sorted(set(values), reverse=True):
         direction = torch.eye(len(values), dtype=DTYPE)[values.index(value)].expand(len(share), -1)
-        axes.plot(share, profile(polynomial, _scaled(polynomial, share, direction)), label=f"$v_x$ along the eigenvector of {value}", zorder=1)
+        axes.plot(
+            share, profile(polynomial, _scaled(polynomial, share, direction)), label=f"$v_x$ along the eigenvector of {value}", zorder=1
+        )
     shown = set()
     for place in points:
         if len(place.point.eigenvalues) < 2 and place.point.name != "zero predictor":
@@ -211,7 +215,7 @@ def _plane(axes: Axes, values: list[Rational], polynomial: LossPolynomial, point
         v_x = polynomial.natural(place.theta)[: polynomial.dimension].abs()
         v_x = v_x / v_x.norm().clamp(min=1e-300)
         at = [root * float(v_x[values.index(value)]) for value in pair]
-        axes.scatter(*at, marker=marker, color=colour, s=70, edgecolors="white", linewidths=0.6, zorder=2, clip_on=False)
+        axes.scatter(at[0], at[1], marker=marker, color=colour, s=70, edgecolors="white", linewidths=0.6, zorder=2, clip_on=False)
     axes.set_xlabel(f"part of $v_x$ along the eigenvector of {pair[0]}")
     axes.set_ylabel(f"along that of {pair[1]}")
     axes.set_aspect("equal")
@@ -219,7 +223,7 @@ def _plane(axes: Axes, values: list[Rational], polynomial: LossPolynomial, point
 
 
 def _threshold(axes: Axes, setting: Setting, values: list[Rational]) -> None:
-    lengths = sorted({round(2 ** (step / 2)) for step in range(17)} | {int(setting.context_length)})
+    lengths = sorted({*LENGTHS, int(setting.context_length)})
     scales = [critical_scale(values, length, setting.noise_variance) for length in lengths]
     top = float(values[0] / values[1])
     axes.plot(lengths, scales, color="#111111")

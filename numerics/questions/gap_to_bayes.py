@@ -1,7 +1,7 @@
 """The gap between the best layer and the Bayes risk: the limit n/d → γ, finite sizes beside it, and both risks sampled.
 
-Covariates N(0, I), tasks N(0, I/d), noise σ²: the signal is 1. Given the context, the squared error over task, noise and query is integrated:
-with G = XᵀX the step ηI has the risk σ² + tr(I − 2ηG + η²(G² + dσ²G))/d, the posterior mean σ² + σ² tr(G/d + σ²)⁻¹/d.
+Covariates N(0, I), tasks N(0, I/d), noise σ²: the signal is 1. Given the context, task, noise and query are
+integrated: with G = XᵀX the step ηI has the risk σ² + tr(I − 2ηG + η²(G² + dσ²G))/d, the posterior mean σ² + σ² tr(G/d + σ²)⁻¹/d.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import click
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 from sympy import Matrix, Rational
 from torch import Generator, Tensor
 
@@ -35,10 +36,12 @@ from theory.gap_to_bayes import (
 from theory.stable_step import step_size
 
 NUMBERS, CHUNK, MOST = 1 << 22, 1 << 12, 1 << 27
-COLOURS = ("#111111", "#c2410c", "#1f6fb4", "#5b8c3a", "#7a3b9a")
+COLOURS, OWN = ("#111111", "#c2410c", "#1f6fb4", "#5b8c3a"), "#7a3b9a"
 NOISES = ("0", "1/10", "1/2", "2")
-SIZES, MARKERS = (2, 5, 20), ("^", "s", "o")
+SIZES = ((2, "^"), (5, "s"), (20, "o"))
+"""Dimensions of the finite gaps, and their markers"""
 RATIOS = ("1/5", "2/5", "3/5", "4/5", "1", "6/5", "8/5", "2", "3", "4", "8")
+DRAWN_SIZES = (2, 4, 6, 10, 16, 26, 40)
 FITTED, LONGEST = (5, 40), 400
 """Dimensions between which the fall of the distance to the limit is measured, and the longest context there"""
 
@@ -106,8 +109,8 @@ def command(dimension: int, context: int, noise: str, prompts: int, seed: int) -
     return Answer(
         "gap-to-bayes",
         f"d = {dimension}, n = {context}, σ² = {noise}, signal 1",
-        f"Where n/d tends to {ratio} the gap tends to {number(proportional_gap(ratio, variance)):.6g} of the signal. The largest at this noise is "
-        f"{number(largest.gap):.6g}, at n/d = {number(largest.ratio):.6g}. {_approach(ratio, variance)}",
+        f"Where n/d tends to {ratio} the gap tends to {number(proportional_gap(ratio, variance)):.6g} of the signal. "
+        f"The largest at this noise is {number(largest.gap):.6g}, at n/d = {number(largest.ratio):.6g}. {_approach(ratio, variance)}",
         checks,
         _figure(setting, noise, (means[2], errors[2])),
     )
@@ -137,8 +140,8 @@ def _figure(setting: Setting, noise: str, dot: tuple[float, float]) -> bytes:
     figure = Figure(figsize=(12.5, 5), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     grid = [Rational(round(10 ** (0.02 * k) * 1000), 1000) for k in range(-65, 81)]
-    for text, colour in zip((*NOISES, noise), COLOURS, strict=True):
-        own = text == noise and colour == COLOURS[-1]
+    for text, colour in (*zip(NOISES, COLOURS, strict=False), (noise, OWN)):
+        own = colour == OWN
         variance = Rational(text)
         left.plot(
             list(map(float, grid)),
@@ -148,34 +151,33 @@ def _figure(setting: Setting, noise: str, dot: tuple[float, float]) -> bytes:
             linewidth=1.4,
             label=f"limit, σ² = {text}",
         )
-        for size, marker in zip(SIZES, MARKERS, strict=True):
+        for size, marker in SIZES:
             whole = [Rational(text) * size for text in RATIOS if (Rational(text) * size).is_Integer] if not own else []
             gaps = [number(finite_gap(scaled(size, int(n), variance))) for n in whole]
             left.plot([float(n / size) for n in whole], gaps, marker, color=colour, markersize=4.5, fillstyle="none", linestyle="none")
         largest = largest_gap(variance)
         left.plot([number(largest.ratio)], [number(largest.gap)], "x", color=colour, markersize=8)
-    for size, marker in zip(SIZES, MARKERS, strict=True):
+    for size, marker in SIZES:
         left.plot([], [], marker, color="0.4", markersize=4.5, fillstyle="none", label=f"d = {size}, exact")
     left.plot([], [], "x", color="0.4", markersize=8, linestyle="none", label="largest")
     place = float(setting.context_length / setting.dimension)
-    left.errorbar(
-        [place], [dot[0]], [2 * dot[1]], fmt="D", color=COLOURS[-1], markersize=6, capsize=3, label=f"d = {setting.dimension}, sampled"
-    )
+    left.errorbar([place], [dot[0]], [2 * dot[1]], fmt="D", color=OWN, markersize=6, capsize=3, label=f"d = {setting.dimension}, sampled")
     left.set(
         xscale="log", xlabel="n/d, examples for each dimension", ylabel="least loss of a layer − Bayes risk, signal 1", title="the gap"
     )
     variance = setting.noise_variance
     for ratio, colour in zip((Rational(1, 2), Rational(1), Rational(2)), COLOURS[1:], strict=False):
-        sizes = [2, 4, 6, 10, 16, 26, 40]
-        above = [number(one_step_distance(size, ratio, variance)) for size in sizes]
-        right.plot(sizes, above, color=colour, linewidth=1.2, label=f"least loss, n/d = {ratio}")
+        above = [number(one_step_distance(size, ratio, variance)) for size in DRAWN_SIZES]
+        right.plot(DRAWN_SIZES, above, color=colour, linewidth=1.2, label=f"least loss, n/d = {ratio}")
         if variance:
             limit = variance + bayes_limit(ratio, variance)
-            found = [number(bayes_risk(scaled(size, int(ratio * size), variance)) - limit) for size in sizes]
-            right.plot(sizes, found, "o", color=colour, markersize=4, label=f"Bayes risk, n/d = {ratio}")
+            found = [number(bayes_risk(scaled(size, int(ratio * size), variance)) - limit) for size in DRAWN_SIZES]
+            right.plot(DRAWN_SIZES, found, "o", color=colour, markersize=4, label=f"Bayes risk, n/d = {ratio}")
             first = number(bayes_correction(ratio, variance))
-            right.plot(sizes, [first / size for size in sizes], color=colour, linestyle=":", linewidth=1)
-    right.set(xscale="log", yscale="log", xlabel="d", ylabel="distance to the limit", title=f"at σ² = {noise}; dotted: theory's c/d")
+            right.plot(DRAWN_SIZES, [first / size for size in DRAWN_SIZES], color=colour, linestyle=":", linewidth=1)
+    right.set(xscale="log", yscale="log")
+    right.xaxis.set(major_locator=FixedLocator(DRAWN_SIZES), minor_locator=NullLocator(), major_formatter=StrMethodFormatter("{x:.0f}"))
+    right.set(xlabel="d", ylabel="distance to the limit", title=f"at σ² = {noise}; dotted: theory's c/d")
     for axes in (left, right):
         axes.grid(alpha=0.3, linewidth=0.5, which="both")
         axes.legend(fontsize=8)

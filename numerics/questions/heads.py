@@ -7,10 +7,12 @@ stationary points; each end has to be a local minimum of theory's list.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple, Self, cast
 
 import click
 import torch
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -23,7 +25,7 @@ from numerics.errors import ConfigError
 from numerics.evaluate import DTYPE, compile_expression, number
 from numerics.figures import png
 from numerics.objective import ExactObjective
-from numerics.polynomial import LossPolynomial
+from numerics.polynomial import LossPolynomial, coefficients
 from numerics.questions.answer import Answer, Check, question
 from theory import Setting
 from theory.heads import (
@@ -39,7 +41,7 @@ LARGEST = 6
 NEAR = 1e-8
 """Share of the loss within which an end's loss is that of a family"""
 CONTEXTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 50, 64, 80, 100, 128, 160, 200, 256, 400, 640, 1000)
-SHADES = {"none": "#e8e6e1", "directions": "#c2410c", "mixed directions": "#1f6fb4"}
+SHADES = {"none": "#e8e6e1", "directions": "#6b4fa0", "mixed directions": "#b79fd8"}
 MARKS = {"global minimum": "o", "local minimum": "s", "saddle": "x"}
 
 
@@ -52,9 +54,10 @@ class HeadsPolynomial:
     def __init__(self, one: LossPolynomial, heads: int) -> None:
         self.one, self.heads, self.objective, self.gain = one, heads, one.objective, one.gain
         self.values, self.dimension, self.size = one.values, one.dimension, one.size * heads
-        # E S_ab S_cd from its mean over a ↔ c and that over b ↔ d
-        F = one._quartic
-        self._pairs = F.permute(0, 2, 1, 3) + F.permute(0, 2, 3, 1) - F
+        linear, quartic = coefficients(one.objective)
+        self._linear = linear.view(self.values, self.values, self.dimension)
+        # E S_ab S_cd, from its means with b and d exchanged: three pairs of indices, in three equations
+        self._pairs = quartic.permute(0, 2, 1, 3) + quartic.permute(0, 2, 3, 1) - quartic
 
     def rows(self, index: Tensor) -> Self:
         """The same: there is one setting"""
@@ -74,10 +77,6 @@ class HeadsPolynomial:
         """L, (N,)"""
         T, slope = self._slope(*self.split(theta))
         return self.objective.null + ((self._linear + slope) * T).flatten(1).sum(-1)
-
-    @property
-    def _linear(self) -> Tensor:
-        return self.one.linear.view(self.values, self.values, self.dimension)
 
     def gradient(self, theta: Tensor) -> Tensor:
         """∂L/∂θ, (N, size)"""
@@ -138,7 +137,6 @@ class Found(NamedTuple):
     losses: Tensor
     shares: Tensor
     places: Tensor
-    beside: Tensor
 
 
 def explored(setting: Setting, one: LossPolynomial, heads: int, starts: int, seed: int) -> Found:
@@ -156,10 +154,10 @@ def explored(setting: Setting, one: LossPolynomial, heads: int, starts: int, see
     distance, places = (losses[:, None] - listed).abs().min(-1)
     minima = torch.tensor([family.kind != "saddle" for family in families])
     off = (distance > NEAR * one.objective.null) | ~minima[places] | ~ends.converged
-    return Found(heads, families, losses, polynomial.share(ends.theta), torch.where(off, -1, places), members)
+    return Found(heads, families, losses, polynomial.share(ends.theta), torch.where(off, -1, places))
 
 
-def checked(found: Found, starts: int) -> list[Check]:
+def checked(found: Found) -> list[Check]:
     """No end is off the list, and the losses agree where ends were found."""
     checks = [Check(f"H = {found.heads}: ends off the list, of {len(found.places)}", 0.0, float((found.places < 0).sum()), 0.0)]
     for place, family in enumerate(found.families):
@@ -188,15 +186,15 @@ def command(prompts: int, seed: int, starts: int, **values: object) -> Answer:
     setting = config.setting
     one = LossPolynomial(ExactObjective(setting))
     found = [explored(setting, one, heads, starts, seed) for heads in range(1, config.dimension + 2)]
-    checks = [check for part in found for check in checked(part, starts)]
+    checks = [check for part in found for check in checked(part)]
     spurious, least = heads_with_spurious_minima(setting), smallest_heads_without_spurious_minima(setting)
     title = f"d = {config.dimension}, n = {config.context}, σ² = {config.noise}"
     text = (
-        f"Spurious minima with {_listed(spurious)} heads here; the least number without any is {least}, and from d = {config.dimension} heads on "
-        "there are none. An idle head makes every stationary point above the minimum a strict saddle, so more heads remove the spurious minima "
-        "of few, but may have some of their own."
+        f"Spurious minima with {_listed(spurious)} heads here; the least number without any is {least}, and from H = d on there are none. "
+        "An idle head makes every stationary point above the minimum a strict saddle, so more heads remove the spurious minima of few; "
+        "but they may have some of their own."
     )
-    return Answer("idle-head", title, text, tuple(checks), _drawn(setting, found, title))
+    return Answer("heads", title, text, tuple(checks), _drawn(setting, found, title))
 
 
 def _listed(numbers: tuple[int, ...]) -> str:
@@ -228,17 +226,14 @@ def _profiles(axes: Any, setting: Setting, found: list[Found]) -> None:
         axes.plot(part.shares[ends], part.losses[ends], ".", color=line.get_color(), markersize=4)
     axes.set(xlabel="r / (r + E y²), r = |v_x|² / v_y²", ylabel="least loss at given values", title="the profile of H heads")
     marks = [Line2D([], [], linestyle="", marker=mark, color="#444444", fillstyle="none", label=kind) for kind, mark in MARKS.items()]
-    ends = Line2D([], [], linestyle="", marker=".", color="#444444", label="end of gradient flow")
-    handles = [*axes.get_legend_handles_labels()[0], *marks, ends]
-    figure_legend = axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4, frameon=False)
-    figure_legend.set_in_layout(True)
+    dot = Line2D([], [], linestyle="", marker=".", color="#444444", label="end of gradient flow")
+    handles = [*axes.get_legend_handles_labels()[0], *marks, dot]
+    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4, frameon=False)
 
 
 def _phases(axes: Any, setting: Setting) -> None:
     """For which n and H there are spurious minima, by theory, and which."""
     n, size = Symbol("n", integer=True, positive=True), int(setting.dimension)
-    from dataclasses import replace
-
     kinds = list(SHADES)
     table = torch.zeros(size, len(CONTEXTS))
     for row in range(size):
@@ -246,9 +241,7 @@ def _phases(axes: Any, setting: Setting) -> None:
         for column, context in enumerate(CONTEXTS):
             names = [family.name for family in families if family.exists.subs(n, context) == S.true]
             table[row, column] = kinds.index(names[0]) if names else 0
-    from matplotlib.colors import ListedColormap
-
-    axes.imshow(table, origin="lower", aspect="auto", cmap=ListedColormap(list(SHADES.values())), vmin=0, vmax=2)
+    axes.imshow(table.tolist(), origin="lower", aspect="auto", cmap=ListedColormap(list(SHADES.values())), vmin=0, vmax=2)
     ticks = range(0, len(CONTEXTS), 3)
     axes.set_xticks(list(ticks), [str(CONTEXTS[k]) for k in ticks])
     axes.set_yticks(range(size), [str(h + 1) for h in range(size)])

@@ -65,14 +65,14 @@ def theorem() -> Theorem:
         statement=Statement(claim, (*laws(Identity(d), Identity(d)), more_than(1, mu))),
         steps=derive.steps,
         remarks=(
-            "For w ~ N(0, I) the signal is d. With n/d = γ_d and σ²/d = ν, the least loss of a layer divided by d is ν + ξ up to an error "
-            "below 1/(4d), and the Bayes risk divided by d tends to ν + μ. The second is not part of what was checked: it is the law of "
-            "Marchenko and Pastur for the eigenvalues of XᵀX.",
-            "For every γ_d > 0 and ν > 0 one μ in (0, 1) solves the equation. Without noise it is 1 − γ_d for γ_d < 1, and for γ_d ≥ 1 the "
-            "Bayes risk tends to 0 and the gap is ξ = 1/(1 + γ_d), at most ½.",
-            "For every ν one g₀ in (0, ½] solves 4(1 + g₀)³ = 27(1 + ν)g₀. So the largest gap falls from ½ at ν = 0, where it is "
-            "approached as γ_d tends to 1, to about 4/(27ν) for much noise.",
-            "By whitening, the same holds for covariates N(0, Σ) and task vectors N(0, cΣ⁻¹), with the signal cd.",
+            "For w ~ N(0, I) the signal is d. In units of it, with γ_d examples for each dimension and noise ν, the least loss of a "
+            "layer is ν + ξ up to an error below one part in four times d, and the Bayes risk tends to ν + μ. The second is not "
+            "part of what was checked: it is the law of Marchenko and Pastur for the eigenvalues of XᵀX.",
+            "To every γ_d > 0 and ν > 0 belongs one μ between 0 and 1. Without noise the gap tends to ½ as γ_d tends to 1; beyond, "
+            "the Bayes risk tends to 0 and the gap is ξ.",
+            "To every ν belongs one g₀ that is at most ½: it is ½ for ν = 0, falls as ν grows, and is attained for ν > 0.",
+            "By whitening, the same holds for covariates N(0, Σ) and task vectors whose covariance is a multiple of Σ⁻¹, in units "
+            "of the signal.",
         ),
     )
 

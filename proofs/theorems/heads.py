@@ -89,7 +89,7 @@ def terms(value: Any, sign: int = 1, **above: tuple[Any, Any]) -> Any:
     square of their difference.
     """
     quantities = [above[str(name)][0] if str(name) in above else symbol for name, symbol in zip(_RING.symbols, _SYMBOLS, strict=True)]
-    found: dict[tuple[int, ...], Any] = (sign * polynomial(value)).compose(
+    found = (sign * polynomial(value)).compose(
         [(variable, polynomial(above[str(variable)][1])) for variable in _VARIABLES if str(variable) in above]
     )
     products = dict(found.terms())
@@ -179,7 +179,7 @@ def theorem() -> Theorem:
 
 def _parts(derive: Derivation) -> tuple[list[Step], Step]:
     """What the coefficients are made of is positive."""
-    above = {"h": (h - 1, h + 1), "g": (g - 1, g + 1)}
+    above: Any = {"h": (h - 1, h + 1), "g": (g - 1, g + 1)}
     positive = [
         derive(
             "sign",

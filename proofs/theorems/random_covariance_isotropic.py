@@ -120,7 +120,7 @@ def theorem() -> Theorem:
     derive("logic", claim, *parts, note="Collect the steps.")
     return Theorem(
         label="random-covariance-isotropic",
-        title="With a covariance of its own in each prompt one step of gradient descent is best, and no context is long enough",
+        title="With a covariance of its own in each prompt one step of gradient descent is best, and its risk has a floor",
         source="derived here; the case of independent exponential eigenvalues is an example of Zhang, Frei, Bartlett, arXiv 2306.09927",
         statement=Statement(claim, GIVEN),
         steps=derive.steps,

@@ -1,8 +1,8 @@
 """Layers that step along one eigenvector: they are stationary for any Gaussian covariates and prior, and curves on which the loss falls.
 
-With v_y = 0, A = 0 the layer predicts (Σ y_i x_i)ᵀ v_x cᵀ x_q, a step of rank one. Along the eigenvectors of WΣ, which in whitened coordinates
-are those of Σ^½WΣ^½, such a step is a stationary point, whatever Σ and W. The loss is that of the theorem in-context-loss, put in at lines and
-curves; each of the expansions is a polynomial identity, modulo what an eigenvector is.
+With v_y = 0, A = 0 the layer predicts (Σ y_i x_i)ᵀ v_x cᵀ x_q, a step of rank one. Along the eigenvectors of WΣ, which in whitened
+coordinates are those of Σ^½WΣ^½, such a step is a stationary point, whatever Σ and W. The loss is that of the theorem in-context-loss, at
+lines and curves; each of the expansions is a polynomial identity, modulo what an eigenvector is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from proofs.theorems.vocabulary import LOSS, OPTIMUM, laws, stated
 from theory.bilinear import BilinearForm
 from theory.loss import gaussian_loss
 from theory.loss import replaced as put_in
-from theory.notation import A, H_A, Sigma, W, c, h_c, h_x, lambda_2, n, t, v_x, v_y, xi_1, xi_2
+from theory.notation import H_A, A, Sigma, W, c, h_c, h_x, lambda_2, n, t, v_x, v_y, xi_1, xi_2
 from theory.traces import normal_form
 
 TAU = OPTIMUM.tau
@@ -142,17 +142,19 @@ def theorem() -> Theorem:
         remarks=(
             "The gradient is linear in the direction, and it vanishes in each of v_x, v_y, A, c: these layers are stationary, for every Σ "
             "and W, which need not commute. In whitened coordinates (theorem whitening) ξ₁ is an eigenvector of Σ^½WΣ^½.",
-            "Where E_A = 0 the number s₂ is s₁/(n + 2), and it is no less elsewhere: so a line in (v_y, A) on which the loss falls exists iff "
-            "s₁ < 0. The coefficient of t² in the last part is negative for λ₂ > λ₁ > 0 and ξ₂ ≠ 0, as (n + 1) b₁ < 1.",
+            "Where E_A = 0 the number s₂ is s₁/(n + 2), and it is no less elsewhere: so there is a line in (v_y, A) on which the loss "
+            "falls if s₁ < 0, and none if s₁ > 0. The coefficient of t² in the last part is negative for λ₂ > λ₁ > 0 and ξ₂ ≠ 0, as "
+            "(n + 1) b₁ < 1.",
             "So for λ₁ > 0 the layer is a saddle if λ₁ is not the greatest eigenvalue of WΣ, or if s₁ < 0. Else, for s₁ > 0, it is a local "
-            "minimum: in the Hessian (v_y, A) and (v_x, c) decouple, and the other part is that of a Rayleigh quotient (docs/anisotropic.md).",
+            "minimum: in the Hessian (v_y, A) and (v_x, c) decouple, and the part of (v_x, c) is that of a Rayleigh quotient "
+            "(docs/anisotropic.md).",
         ),
     )
 
 
 def _multipliers(layer: All, value: Any) -> tuple[Any, ...]:
-    """The difference of the loss at the layer and its value as multiples of known equations: 0 and 1 are `ALONG`, 2 says what b₁ is, 3 and 4 are
-    `ACROSS`. Forms are reduced one after the other, WΣξ to λξ first."""
+    """The difference of the loss at the layer and its value as multiples of known equations: 0 and 1 are `ALONG`, 2 says what b₁ is, 3 and
+    4 are `ACROSS`. Forms are reduced one after the other, WΣξ to λξ first."""
     loss = put_in(gaussian_loss(), {equation.lhs: _plain(equation.rhs) for equation in layer.args[:4]})
     return _multipliers_of(_polynomial(_plain(value)) - _polynomial(loss))
 

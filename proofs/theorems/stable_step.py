@@ -71,16 +71,17 @@ def theorem() -> Theorem:
         statement=Statement(claim, GIVEN),
         steps=derive.steps,
         remarks=(
-            "The least-squares objective of a context with white covariates has the Hessian X̃ᵀX̃. One step with η multiplies the error u by "
-            "I − ηX̃ᵀX̃, and is stable iff η times its largest eigenvalue is less than 2.",
-            "In the mean square a step is stable iff 0 < η < 2/(n + d + 1); the best is 1/(n + d + 1), optimal without noise.",
-            "For any Σ and W the step B* leaves less of a task than there was, on average over the tasks, unless W = 0. A single direction "
-            "in which the tasks vary little may still grow.",
-            "The quotient with ρ_n is the limit of η* times the largest eigenvalue, where n/d tends to ρ_n² and σ²/d to ν: that the "
-            "largest eigenvalue divided by d tends to (1 + ρ_n)² is the theorem of Geman, and is not part of what was checked. So for "
-            "n/d ≠ 1 or with noise the step is stable on almost every prompt of many dimensions; at n = d without noise it is at the edge.",
-            "The last two parts say that 2/η* is more than (√n + √d)² at every size. The mean of tr (X̃ᵀX̃)^p times (η*/2)^p bounds the "
-            "probability of an unstable step for every p, by Markov's inequality; docs/stable-step.md has that probability exactly.",
+            "The least-squares objective of a context with white covariates has the Hessian X̃ᵀX̃. One step with η multiplies the "
+            "error u by I − ηX̃ᵀX̃, and is stable iff η times its largest eigenvalue is less than 2.",
+            "The step size that contracts most in the mean square is the optimal one without noise; noise makes the optimal one smaller.",
+            "For any Σ and W the step B* leaves less of a task than there was, on average over the tasks, unless W = 0. A single "
+            "direction in which the tasks vary little may still grow.",
+            "The quotient with ρ_n is the limit of η* times the largest eigenvalue in many dimensions, ν being the noise in units "
+            "of the signal: that the largest eigenvalue, divided by d, tends to (1 + ρ_n)² is the theorem of Geman, and is not part "
+            "of what was checked. So the step is stable on almost every prompt then, unless there is no noise and n = d: there it "
+            "is at the edge.",
+            "The last two parts say that 2/η* is more than (√n + √d)² at every size. By Markov's inequality the moments of the "
+            "eigenvalues bound the probability of an unstable step; docs/stable-step.md has that probability exactly.",
         ),
     )
 

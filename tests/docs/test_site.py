@@ -5,6 +5,7 @@ It is built once, with few theorems checked: checking them all is the task of te
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -42,15 +43,30 @@ def copied(folder):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    done = build(copied(folder / "docs"), folder / "out", "-D", f"checked_theorems={','.join(CHECKED)}")
-    assert done.returncode == 0, done.stderr
+    """Built by whichever process comes first; the others wait."""
+    here = tmp_path_factory.getbasetemp()
+    folder = (here.parent if "PYTEST_XDIST_WORKER" in os.environ else here) / "site"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complaints").exists():
+            done = build(copied(folder / "docs"), folder / "out", "-D", f"checked_theorems={','.join(CHECKED)}")
+            (folder / "complaints").write_text(done.stderr if done.returncode else "")
+    complaints = (folder / "complaints").read_text()
+    assert not complaints, complaints
     return folder / "out"
+
+
+class Pages(dict):
+    """Each page as it is parsed. pytest shows the arguments of a test that fails, and writing all pages out takes minutes."""
+
+    def __repr__(self):
+        return f"{len(self)} pages"
 
 
 @pytest.fixture(scope="module")
 def pages(site):
-    return {path.relative_to(site).as_posix(): BeautifulSoup(path.read_text(), "html.parser") for path in site.rglob("*.html")}
+    return Pages({path.relative_to(site).as_posix(): BeautifulSoup(path.read_text(), "html.parser") for path in site.rglob("*.html")})
 
 
 def remote(soup):

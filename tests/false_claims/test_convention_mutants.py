@@ -7,11 +7,14 @@ do to the exact loss of trained weights is in `agreement/test_conventions_traine
 from dataclasses import replace
 
 import pytest
+import torch
 from common import loops
-from sympy import Matrix, MatrixSymbol
+from sympy import Matrix, MatrixSymbol, Rational, diag
 
+from numerics.evaluate import to_tensor
 from numerics.weights import ImportedAttention
-from theory.conventions import CONVENTIONS, e_y
+from theory import LinearAttention
+from theory.conventions import CONVENTIONS, KEY_QUERY, STEP, E_x, e_y
 from theory.notation import d, n
 
 FIRST = Matrix([1, *[0] * (loops.SIZE - 1)])
@@ -33,11 +36,23 @@ def weight(made, name):
     return symbol
 
 
+def back(convention):
+    """How far the weights of a layer, computed by the convention's inverse, are from the layer in the paper's own forward pass."""
+    v, M = LAYERS[convention.one_step or convention.query_in_sum]
+    layer = LinearAttention(v, M)
+    weights = {name: to_tensor(matrix) for name, matrix in convention.weights(layer, 4).items()}
+    flat = {name: weight[:, 0] if name in ("value", "h") else weight for name, weight in weights.items()}
+    x, y, _ = loops.draw(64, 4, torch.Generator().manual_seed(1))
+    expected = loops.merged({"value": to_tensor(v)[:, 0], "key_query": to_tensor(M)}, x, y)
+    return float((loops.LOOPS[convention.name].forward(flat, x, y) - expected).norm() / expected.norm())
+
+
 def mutants():
     for made in CONVENTIONS.values():
         yield made, "sign of v", replace(made, value=-made.value)
         yield made, "Mᵀ for M", replace(made, key_query=made.key_query.T)
-        yield made, "the query in the sum or out", replace(made, query_in_sum=not made.query_in_sum)
+        if not made.one_step:  # there the query's own term is 0
+            yield made, "the query in the sum or out", replace(made, query_in_sum=not made.query_in_sum)
         yield made, "2v", replace(made, value=2 * made.value)
         yield made, "1/n dropped or added", replace(made, value=made.value * (n if made.normalised else 1 / n))
         if made.normalised:
@@ -54,7 +69,31 @@ def mutants():
         yield made, "keys and queries exchanged", replace(made, key_query=weight(made, "W_Q").T * weight(made, "W_K"))
 
 
-MUTANTS = list(mutants())
+def wrong_inverses():
+    for made in CONVENTIONS.values():
+        first, *rest = made.inverse
+        yield made, "sign", replace(made, inverse=(-first, *rest))
+        yield (
+            made,
+            "transposed",
+            replace(made, inverse=tuple(expr.xreplace({KEY_QUERY: KEY_QUERY.T, STEP: STEP.T}) for expr in made.inverse)),
+        )
+        yield made, "1/n for n, or n added", replace(made, inverse=(first / n**2 if first.has(n) else n * first, *rest))
+        if made.one_step:
+            yield (
+                made,
+                "the step without v_y",
+                replace(made, inverse=tuple(expr.xreplace({STEP: E_x.T * KEY_QUERY * E_x}) for expr in made.inverse)),
+            )
+
+
+MUTANTS, WRONG_INVERSES = list(mutants()), list(wrong_inverses())
+ENTRIES = Matrix(loops.SIZE, loops.SIZE, lambda i, j: Rational((7 * i + 3 * j) % 11 + 1, 10))
+LAYERS = {
+    False: (ENTRIES[:, 0], ENTRIES),
+    True: (Matrix([0] * (loops.SIZE - 1) + [Rational(7, 3)]), diag(ENTRIES[:-1, :-1], 1)),
+}
+"""Any layer, and one with v_x = m_yx = 0"""
 
 
 @pytest.mark.parametrize("name", CONVENTIONS)
@@ -66,6 +105,19 @@ def test_truth_is_accepted(name):
 def test_mutant_is_refused(made, wrong):
     assert (wrong.value, wrong.key_query, wrong.query_in_sum) != (made.value, made.key_query, made.query_in_sum)
     assert max(off(wrong, context=context) for context in LENGTHS) > 0.01
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_the_weights_of_a_layer_predict_what_it_does(name):
+    assert back(CONVENTIONS[name]) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("made", "wrong"), [row[::2] for row in WRONG_INVERSES], ids=[f"{row[0].name}: {row[1]}" for row in WRONG_INVERSES]
+)
+def test_a_wrong_inverse_predicts_something_else(made, wrong):
+    assert wrong.inverse != made.inverse
+    assert back(wrong) > 0.01
 
 
 def test_only_the_last_column_of_m_never_acts():

@@ -16,8 +16,10 @@ from torch import nn
 import numerics.run as run
 from numerics.config import TrainConfig
 from numerics.errors import ModelError, NumericsError, WeightsError
+from numerics.evaluate import to_exact
 from numerics.folder import RunFolder
-from numerics.weights import ImportedAttention, load
+from numerics.weights import ImportedAttention, load, save
+from theory import LinearAttention
 from theory.conventions import CONVENTIONS
 
 AHN = loops.LOOPS["ahn"].random(seed=1)
@@ -49,10 +51,58 @@ def test_every_convention_in_every_kind_of_file(tmp_path, name, kind):
     assert loops.difference(model, name, weights, context=5, seed=4) < 1e-12
     heads, size = (2 if name == "vonoswald" else 1), loops.SIZE
     assert (model.value.shape, model.key_query.shape) == ((heads, size), (heads, size, size))
-    assert (model.query_in_sum, model.normalised) == (name == "zhang", name in ("ahn", "zhang"))
+    assert (model.query_in_sum, model.normalised) == (name == "zhang", name in ("ahn", "zhang", "wu"))
     assert (model.unused, model.dimension) == ((), size - 1)
     assert not any(weight.requires_grad for weight in model.parameters())
     assert torch.equal(model.value_at(4) * 4 if model.normalised else model.value_at(4), model.value)
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_there_and_back_through_a_file(tmp_path, name, kind):
+    """The layer of theory, of floats, and of another convention's file, saved in this one: the same predictions, to rounding."""
+    value, key_query = (
+        torch.zeros(4, dtype=torch.float64),
+        torch.randn(4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2)),
+    )
+    value[-1], key_query[-1, :-1] = 0.7, 0.0
+    path = tmp_path / f"w{kind}"
+    weights = save(path, (value, key_query), name, 5)
+    assert list(weights) == list(CONVENTIONS[name].names)
+    model = load(path, name)
+    assert loops.difference(model, "merged", {"value": value, "key_query": key_query}, context=5, seed=1) < 1e-12
+    exact = LinearAttention(to_exact(value[:, None]), to_exact(key_query))
+    again = save(tmp_path / f"again{kind}", exact, name, 5)
+    assert all(torch.equal(again[key], weights[key]) for key in weights)
+    save(tmp_path / f"ahn{kind}", model.to_theory(5), "ahn", 5)
+    assert (
+        loops.difference(load(tmp_path / f"ahn{kind}", "ahn"), "merged", {"value": value, "key_query": key_query}, context=5, seed=1)
+        < 1e-12
+    )
+
+
+ONES = torch.ones(3, dtype=torch.float64), torch.ones(3, 3, dtype=torch.float64)
+UNSAVED = [
+    ("w.onnx", ONES, "ahn", 4, ".safetensors, .npz"),
+    ("w.pt", ONES, "akyurek", 4, "merged, paper, ahn"),
+    ("w.pt", ONES, "ahn", 0, "context_length"),
+    ("w.pt", ONES, "wu", 4, "one step of gradient descent"),
+    ("w.pt", ONES, "zhang", 4, "query token"),
+    ("w.pt", (ONES[0], ONES[1][:2]), "ahn", 4, "needs v (d+1,)"),
+    ("w.pt", (ONES[0] * float("nan"), ONES[1]), "ahn", 4, "finite"),
+    ("w.pt", LinearAttention.symbolic(2), "ahn", 4, "numbers"),
+    ("none/w.npz", ONES, "ahn", 4, "cannot be written"),
+]
+
+
+@pytest.mark.parametrize(("file", "layer", "convention", "context", "words"), UNSAVED)
+def test_not_saved(tmp_path, file, layer, convention, context, words):
+    with pytest.raises(WeightsError) as caught:
+        save(tmp_path / file, layer, convention, context)
+    assert words in str(caught.value)
+    assert str(caught.value).startswith(f"weights {tmp_path / file}: ")
+    assert len(str(caught.value).splitlines()) == 1
+    assert not (tmp_path / file).exists()
 
 
 def test_one_head_without_its_axis(tmp_path):

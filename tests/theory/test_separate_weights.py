@@ -137,7 +137,7 @@ def one_direction(setting, width, queries):
     for i in range(width - queries):
         key[queries + i, i] = 1.0
     v = torch.eye(d + 1, dtype=DTYPE)[0]
-    weights = FourWeights(ExactObjective(setting), width)
+    weights = FourWeights(ExactObjective(setting), width, values=1)
     return weights, weights.place(key, query, v)
 
 
@@ -162,7 +162,6 @@ def check_one_direction(found, setting, width):
         (2, 1, 2, 2, (True, False)),
         (3, 2, 0, 4, (True, True)),
         (3, 2, 0, 5, (False, True)),
-        (4, 10, 0, 4, (False, True)),
         (4, 4, 0, 4, (True, True)),
         (4, 4, 0, 1, (True, False)),
     ],
@@ -171,28 +170,27 @@ def test_one_direction(d, n, noise, width, expected):
     assert check_one_direction(module, isotropic(d, n, noise), width) == expected
 
 
-@pytest.mark.parametrize("change", [("ceiling(width / 2)", "width"), ("ceiling(width / 2)", "(width / 2)")])
-def test_the_check_of_one_direction_refuses(change):
-    with altered(module, change) as wrong, pytest.raises(AssertionError):
-        for d, n, width in ((2, 10, 2), (3, 2, 4), (3, 2, 5), (4, 4, 3)):
-            assert check_one_direction(wrong, isotropic(d, n), width) == check_one_direction(module, isotropic(d, n), width)
+@pytest.mark.parametrize(("wrong", "d", "n", "width"), [("width", 2, 10, 2), ("(width / 2)", 4, 10, 3)])
+def test_the_check_of_one_direction_refuses(wrong, d, n, width):
+    with altered(module, ("ceiling(width / 2)", wrong)) as other, pytest.raises(AssertionError):
+        check_one_direction(other, isotropic(d, n), width)
 
 
 def test_weights_that_are_local_minima_over_a_saddle():
-    """From 0.1 % beside them descent comes back to their loss; beside other weights over the same saddle it falls to the minimum or lower."""
+    """Descent from 0.1 % beside them comes back to their loss, from above. Other weights over the same saddle have a way down."""
     setting = isotropic(2, 10)
     saddle = number(stays(setting, 2)[2].family.loss)
     weights, theta = one_direction(setting, 2, 1)
-    generator = torch.Generator().manual_seed(0)
+    rate = 1 / float(torch.linalg.eigvalsh(torch.autograd.functional.hessian(weights, theta)).max())
+    place = theta + 1e-3 * torch.randn(len(theta), dtype=DTYPE, generator=torch.Generator().manual_seed(0))
     losses = []
-    for start in (theta, theta.clone()):
-        place = start + 1e-3 * torch.randn(len(start), dtype=DTYPE, generator=generator)
-        for _ in range(4000):
-            place = place.detach().requires_grad_()
-            (slope,) = torch.autograd.grad(weights(place), place)
-            place = place - 2e-3 * slope
-        losses.append(float(weights(place)))
-    assert losses == pytest.approx([saddle] * 2, rel=1e-7)
+    for _ in range(300):
+        place = place.detach().requires_grad_()
+        loss = weights(place)
+        losses.append(float(loss.detach()))
+        place = place - rate * torch.autograd.grad(loss, place)[0]
+    assert losses[0] > saddle * (1 + 1e-6)
+    assert saddle * (1 - 1e-12) < losses[-1] < saddle * (1 + 1e-7)
     key = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]], dtype=DTYPE)
     query = torch.tensor([[number(coefficients(setting).q / coefficients(setting).p), 0.0], [0.0, 0.0]], dtype=DTYPE)
     other = weights.place(key, query, torch.tensor([1.0, 0.0, 0.0], dtype=DTYPE))
@@ -200,7 +198,7 @@ def test_weights_that_are_local_minima_over_a_saddle():
     assert descending(weights, other) == 1
 
 
-@pytest.mark.parametrize(("d", "n", "noise"), [(2, 10, 0), (3, 30, 0), (3, 4, 1)])
+@pytest.mark.parametrize(("d", "n", "noise"), [(2, 10, 0), (3, 30, 0)])
 def test_new_points_are_stationary_and_no_minima(d, n, noise):
     setting = isotropic(d, n, noise)
     found, objective = coefficients(setting), ExactObjective(setting)
@@ -235,17 +233,22 @@ def test_new_points_are_stationary_and_no_minima(d, n, noise):
         assert max(float(slope.norm()) for slope in slopes) > 1e-3 * objective.null
 
 
+LONG = Symbol("n", integer=True, positive=True)
+MANY = Setting(covariates=Gaussian(diag(*range(1, 14))), response=Linear.isotropic(13), noise_variance=0, context_length=3)
+LOPSIDED = Setting(covariates=Gaussian(diag(1, 2)), response=Linear.isotropic(2), noise_variance=0, context_length=LONG)
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
         (lambda: ladder(isotropic(2, 3), 0), "width must be a whole number"),
         (lambda: bottleneck_minimum(isotropic(2, 3), Rational(3, 2)), "width must be a whole number"),
         (lambda: stays(COMMUTING, 2), "preferred directions"),
-        (lambda: new_points(Setting(covariates=Gaussian.isotropic(2), response=Linear.isotropic(2), noise_variance=0, context_length=Symbol("n", integer=True, positive=True))), "needs numbers"),
-        (lambda: gains(Setting(covariates=Gaussian(diag(1, 2)), response=Linear.isotropic(2), noise_variance=0, context_length=Symbol("n", integer=True, positive=True))), "explicit rational moments"),
-        (lambda: ladder(Setting(covariates=Gaussian(diag(*range(1, 14))), response=Linear.isotropic(13), noise_variance=0, context_length=3)), "rungs are more than"),
+        (lambda: new_points(isotropic(2, LONG)), "needs numbers"),
+        (lambda: gains(LOPSIDED), "explicit rational moments"),
+        (lambda: ladder(MANY), "rungs are more than"),
     ],
-)  # fmt: skip
+)
 def test_errors(call, said):
     with pytest.raises(SettingError, match=said) as refusal:
         call()

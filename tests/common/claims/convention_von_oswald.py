@@ -47,7 +47,9 @@ FALSE = {
     "no family but the first": {VALUES: NO_COVARIATE_VALUE},
     "H with n": {OPTIMUM.system.args[1]: n * W * Sigma + OPTIMUM.tau * UNIT},
     "objective without 1/n": {OBJECTIVE.args[1]: Rational(1, 2) * Trace((LABEL - X * u).T * (LABEL - X * u))},
-    "values of the construction without their sign": {MatMul(-1, LABEL_PART): LABEL_PART},
+    "values of the construction without their sign": {
+        LABEL_PART.args[1]: BlockMatrix([[ZeroMatrix(d, d), ZeroMatrix(d, 1)], [ZeroMatrix(1, d), -1 * Identity(1)]])
+    },
     "projection η": {RATE.args[1]: BlockMatrix([[eta * UNIT, ZeroMatrix(d, 1)], [ZeroMatrix(1, d), eta * Identity(1)]])},
     "always optimal": {equal(eta / n * UNIT, BEST): equal(eta, eta)},
     "optimal with η": {equal(eta / n * UNIT, BEST): equal(eta * UNIT, BEST)},
