@@ -14,32 +14,18 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, NamedTuple
 
-from sympy import Expr, Identity, MatMul, Max, Min, Poly, Rational, S, Trace, cancel, fraction, sqrt, together
+from sympy import Expr, Identity, MatMul, Max, Min, Rational, S, cancel, sqrt, together
 
 from theory.bayes import bayes_risk
 from theory.covariates import Gaussian
-from theory.errors import SettingError, UnknownMoment
+from theory.errors import SettingError
 from theory.exact import exact_scalar
-from theory.loss import symmetric_symbols
 from theory.minimiser import global_minimiser
 from theory.notation import d, gamma_d, n, nu
+from theory.proportions import in_proportion, proportions
 from theory.responses import Linear
 from theory.roots import PositiveRoot
 from theory.setting import Setting
-from theory.traces import multiple_of_identity, normal_form
-
-
-class Proportions(NamedTuple):
-    """What the risks of a setting depend on, besides d.
-
-    ratio   n/d
-    noise   s = σ²/signal
-    signal  tr ΣW, the unit in which risks are measured
-    """
-
-    ratio: Any
-    noise: Any
-    signal: Any
 
 
 class LargestGap(NamedTuple):
@@ -64,9 +50,8 @@ def _scaled_minimum() -> Expr:
 
 @cache
 def _limit() -> Expr:
-    """Its limit where n = γd and d → ∞: the quotient of the coefficients of the highest power of d."""
-    above, below = (Poly(part, d) for part in fraction(cancel(_scaled_minimum().subs(n, gamma_d * d))))
-    return cancel(above.coeff_monomial(d ** below.degree()) / below.LC())
+    """Its limit where n = γd and d → ∞."""
+    return in_proportion(_scaled_minimum())
 
 
 def one_step_limit(ratio: Any, noise: Any) -> Expr:
@@ -134,29 +119,6 @@ def noise_of(gap: Any) -> Expr:
     return 4 * (1 + gap) ** 3 / (27 * gap) - 1
 
 
-def proportions(setting: Setting) -> Proportions:
-    """n/d, the noise and the signal of a setting with Gaussian covariates and task vectors and ΣW = cI.
-
-    >>> from sympy import Matrix
-    >>> law, response = Gaussian(Matrix([[2, 0], [0, 1]])), Linear(Matrix([[3, 0], [0, 6]]))
-    >>> proportions(Setting(covariates=law, response=response, noise_variance=4, context_length=5))
-    Proportions(ratio=5/2, noise=1/3, signal=12)
-
-    Raises SettingError where there is no signal, UnknownMoment where ΣW is no multiple of I.
-    """
-    response, size = setting.response, setting.dimension
-    if not isinstance(response, Linear) or not isinstance(response.task, Gaussian | None) or not isinstance(setting.covariates, Gaussian):
-        raise UnknownMoment("gap_to_bayes: the limit is derived for Gaussian covariates and w·x with Gaussian w; give Gaussian and Linear.")
-    product = MatMul(setting.covariates.second_moment, response.covariance)
-    symmetric = symmetric_symbols(setting)
-    if multiple_of_identity(product, size, symmetric=symmetric) is None:
-        raise UnknownMoment("gap_to_bayes: the limit is derived for ΣW = cI, got another ΣW; give W = cΣ⁻¹.")
-    signal = normal_form(Trace(product), symmetric=symmetric)
-    if signal == 0:
-        raise SettingError("gap_to_bayes: ΣW = 0 leaves no signal, and every gap is 0; give a W that is not 0.")
-    return Proportions(setting.context_length / size, cancel(setting.noise_variance / signal), signal)
-
-
 def finite_gap(setting: Setting) -> Expr:
     """The least loss of a layer less the Bayes risk at the context length of the setting: exact, certified by `enclosure`.
 
@@ -218,7 +180,6 @@ def _checked(where: str, ratio: Any, noise: Any) -> tuple[Any, Any]:
 
 __all__ = [
     "LargestGap",
-    "Proportions",
     "bayes_bounds",
     "bayes_correction",
     "bayes_limit",
@@ -228,6 +189,5 @@ __all__ = [
     "one_step_distance",
     "one_step_limit",
     "proportional_gap",
-    "proportions",
     "ratio_of",
 ]

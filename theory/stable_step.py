@@ -21,9 +21,9 @@ from theory.bilinear import BilinearForm
 from theory.covariates import Gaussian
 from theory.errors import EnclosureError, SettingError, UnknownMoment
 from theory.exact import exact_scalar
-from theory.gap_to_bayes import one_step_limit, proportions
 from theory.means import Enclosed, ball
-from theory.notation import B, Sigma, W, X, d, eta, n, sigma2, u, w, x_q
+from theory.notation import B, Sigma, W, X, d, eta, gamma_d, n, nu, sigma2, u, w, x_q
+from theory.proportions import in_proportion, proportions
 from theory.responses import Linear
 from theory.setting import Setting
 from theory.step_size import paper_step_size
@@ -68,7 +68,7 @@ def step_size(setting: Setting) -> Expr:
     >>> step_size(Setting(covariates=Gaussian.isotropic(3), response=Linear.isotropic(3), noise_variance=1, context_length=5))
     1/10
 
-    Raises what `theory.gap_to_bayes.proportions` raises.
+    Raises what `theory.proportions.proportions` raises.
     """
     size = setting.dimension
     return _white_step().subs({n: setting.context_length, d: size, sigma2: proportions(setting).noise * size}, simultaneous=True)
@@ -87,8 +87,11 @@ def edge_limit(ratio: Any, noise: Any) -> Expr:
     >>> edge_limit(1, 0), edge_limit(4, 0), edge_limit(1, 1)
     (2, 9/5, 4/3)
     """
-    limit = one_step_limit(ratio, noise)  # (1 + s)/(1 + γ + s), and dη → 1/(1 + γ + s)
-    return limit / (1 + noise) * (1 + sqrt(ratio)) ** 2
+    ratio, noise = (exact_scalar("edge_limit", name, x, SettingError) for name, x in (("ratio", ratio), ("noise", noise)))
+    if ratio.is_negative or noise.is_negative:
+        raise SettingError(f"edge_limit: ratio and noise must be ≥ 0, got {ratio} and {noise}.")
+    scaled = in_proportion((d * _white_step()).subs(sigma2, nu * d))
+    return scaled.subs({gamma_d: ratio, nu: noise}, simultaneous=True) * (1 + sqrt(ratio)) ** 2
 
 
 def unstable_probability(setting: Setting) -> Expr:

@@ -73,9 +73,8 @@ def _theory() -> str:
         f"## {escaped(module)}\n\n{escaped(_first_line(inspect.getdoc(import_module(module))))}\n\n{_documented('theory', sorted(names))}"
         for module, names in sorted(modules.items())
     ]
-    return "# theory\n\nExact: sympy, never a float. Every name is imported from the package, as in `from theory import Setting`.\n\n" + "\n".join(
-        parts
-    )
+    about = "Exact: sympy, never a float. Every name is imported from the package, as in `from theory import Setting`."
+    return f"# theory\n\n{about}\n\n" + "\n".join(parts)
 
 
 def _entry_points(title: str, about: str, names: dict[str, tuple[str, ...]]) -> str:

@@ -65,7 +65,8 @@ def _weights() -> str:
         value, key_query = (inline(inside(ValueWriter().form(expr))) for expr in (convention.value, convention.key_query))
         marks = ["yes" if mark else "no" for mark in (convention.normalised, convention.query_in_sum, convention.several_heads)]
         rows.append((f"<code>{convention.name}</code>", escape(convention.source), parameters, value, key_query, *marks))
-    columns = ("name", "source", "parameters", inline(formula("v")), inline(formula("M")), "divided by n", "query in the sum", "several heads")
+    v, M = (inline(formula(name)) for name in "vM")
+    columns = ("name", "source", "parameters", v, M, "divided by n", "query in the sum", "several heads")
     return f"""# Weights by convention
 
 What v and M are in the weights that each paper writes, as `theory.conventions` has it; e_y is the unit vector of the label slot.

@@ -12,7 +12,7 @@ from sympy import BlockMatrix, Identity, Inverse, MatMul, Trace, ZeroMatrix
 
 from proofs.derivation import Derivation
 from proofs.kernel import Step
-from proofs.language import Equivalence, Mean, Named, NamedMatrix, PositiveDefinite, at_least, equal, substitute
+from proofs.language import Equivalence, Implication, Mean, Named, NamedMatrix, PositiveDefinite, at_least, equal, substitute
 from proofs.theorems import general_gaussian
 from proofs.theorems.convention_step import renamed
 from proofs.theorems.vocabulary import LABEL, LOSS, PROMPT, TARGET, Optimum, optimum
@@ -84,13 +84,17 @@ class Setting(NamedTuple):
     minimal: Step
 
 
+def _if(under: Any, statement: Any) -> Any:
+    return statement if under is None else Implication(under, statement)
+
+
 def least(covariance: Any) -> Any:
     """L* = tr Σ + σ² − tr(Σ Γ⁻¹ Σ)"""
     return Named("L_star", Trace(covariance) + sigma2 - Trace(covariance * Inverse(preconditioner(covariance)) * covariance))
 
 
-def standard_task(derive: Derivation, mapping: dict[Any, Any], covariance: Any, loss: Any) -> Setting:
-    """What holds for w ~ N(0, I), with n B* = Γ⁻¹."""
+def standard_task(derive: Derivation, mapping: dict[Any, Any], covariance: Any, loss: Any, under: Any = None) -> Setting:
+    """What holds for w ~ N(0, I), with n B* = Γ⁻¹; of the paper's weights under a hypothesis, where one is needed."""
     there, Gamma, minimum = optimum_of(mapping), preconditioner(covariance), least(covariance)
     terms = (((n + 1) / n, Identity(d), covariance), ((Trace(covariance) + sigma2) / n, Identity(d), Identity(d)))
     definite = derive("definiteness", PositiveDefinite(Gamma), by=terms, note="A sum of definite matrices, so Γ has an inverse.")
@@ -126,8 +130,14 @@ def standard_task(derive: Derivation, mapping: dict[Any, Any], covariance: Any, 
     )
     old = of_layer(LOSS, mapping)
     relations = [
-        derive("equivalent-relations", Equivalence(relation(old, there.loss), relation(loss, minimum)), closed, by=(1, (0, -1)), note=note)
+        derive(
+            "equivalent-relations",
+            _if(under, Equivalence(relation(old, there.loss), relation(loss, minimum))),
+            closed,
+            by=(1, (0, -1)),
+            note=note,
+        )
         for relation, note in ((at_least, "The loss of the paper's weights is that of the layer."), (equal, "The same where it is least."))
     ]
-    bound = derive("logic", at_least(loss, minimum), general, relations[0], note="So L* is the minimum.")
+    bound = derive("logic", _if(under, at_least(loss, minimum)), general, relations[0], note="So L* is the minimum.")
     return Setting(definite, cancels, general, same, exists, bound, relations[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from sympy import BlockMatrix, Identity, Inverse, Trace, ZeroMatrix
+from sympy import BlockMatrix, Identity, Inverse, Trace
 
 from proofs.derivation import Derivation
 from proofs.kernel import Statement, Theorem
@@ -22,17 +22,17 @@ from proofs.theorems.convention_layer import (
     translated,
 )
 from proofs.theorems.vocabulary import STEP, laws
-from theory.notation import KQ_11, KQ_12, KQ_21, KQ_22, PV_11, PV_12, PV_22, A, Lambda, Sigma, W, c, d, n, s, v_x, v_y
+from theory.notation import KQ_11, KQ_12, KQ_21, KQ_22, PV_11, PV_12, PV_21, PV_22, A, Lambda, Sigma, W, c, d, n, s, v_x, v_y
 
-W_PV = NamedMatrix("W_PV", BlockMatrix([[PV_11, PV_12], [ZeroMatrix(1, d), PV_22 * Identity(1)]]))
+W_PV = NamedMatrix("W_PV", BlockMatrix([[PV_11, PV_12], [PV_21.T, PV_22 * Identity(1)]]))
 W_KQ = NamedMatrix("W_KQ", BlockMatrix([[KQ_11, KQ_12], [KQ_21.T, KQ_22 * Identity(1)]]))
 AFTER = NamedMatrix("E_1", E + 1 / n * W_PV * E * E.T * W_KQ * E)
 PREDICTION = Named("yhat", Trace(LABEL_SLOT.T * AFTER * QUERY_COLUMN))
 LOSS = loss_of(PREDICTION)
 LEAST = least(Lambda)
 GAMMA = preconditioner(Lambda)
-NOTHING = ZeroMatrix(d, 1)
-LAYER = {Sigma: Lambda, W: Identity(d), v_x: NOTHING, v_y: PV_22 / n, A: KQ_11, c: KQ_21}
+ROW = equal(PV_21, 0)
+LAYER = {Sigma: Lambda, W: Identity(d), v_x: 1 / n * PV_21, v_y: PV_22 / n, A: KQ_11, c: KQ_21}
 MINIMAL = equal(LOSS, LEAST)
 STEP_IS_BEST, NO_LABEL_KEY = equal(PV_22 * KQ_11, Inverse(GAMMA)), equal(KQ_21, 0)
 BALANCED = equal(PV_22**2, Trace(KQ_11.T * KQ_11))
@@ -44,19 +44,21 @@ def theorem() -> Theorem:
     """The theorem."""
     derive = Derivation()
     there = optimum_of(LAYER)
-    start = standard_task(derive, LAYER, Lambda, LOSS)
-    same = translated(
-        derive,
-        (
-            (equal(of_layer(STEP, LAYER), there.step), STEP_IS_BEST, (1 / n, (0, -1))),
-            (equal(PV_22 / n, 0), equal(PV_22, 0), (1 / n,)),
-        ),
+    start = standard_task(derive, LAYER, Lambda, LOSS, under=ROW)
+    stepped = derive(
+        "equivalent-relations",
+        Implication(ROW, Equivalence(equal(of_layer(STEP, LAYER), there.step), STEP_IS_BEST)),
         start.same,
         start.exists,
         start.definite,
-        note="The layer's parameters in the paper's weights.",
+        by=(1 / n, (0, -1)),
+        note="The layer's step in the paper's weights.",
     )
-    nothing = derive("matrix-identity", equal(NOTHING, 0), note="The covariate part of v is 0.")
+    same = translated(
+        derive,
+        ((equal(1 / n * PV_21, 0), ROW, (1 / n,)), (equal(PV_22 / n, 0), equal(PV_22, 0), (1 / n,))),
+        note="The layer's v in the paper's weights.",
+    )
     something = derive("sign", different(Inverse(GAMMA), 0), start.definite, note="A definite matrix is not 0,")
     vanishing = derive(
         "equivalent-relations",
@@ -67,11 +69,11 @@ def theorem() -> Theorem:
     )
     minimisers = derive(
         "logic",
-        Equivalence(MINIMAL, All(STEP_IS_BEST, NO_LABEL_KEY)),
+        Implication(ROW, Equivalence(MINIMAL, All(STEP_IS_BEST, NO_LABEL_KEY))),
         start.general,
         start.minimal,
+        stepped,
         *same,
-        nothing,
         something,
         vanishing,
         note="These are all global minimisers with this row 0.",
@@ -92,7 +94,7 @@ def theorem() -> Theorem:
     )
     limit = derive(
         "logic",
-        Implication(equal(PV_22, s), Equivalence(All(MINIMAL, BALANCED), LIMIT)),
+        Implication(All(ROW, equal(PV_22, s)), Equivalence(All(MINIMAL, BALANCED), LIMIT)),
         minimisers,
         scaled,
         balance,
@@ -108,8 +110,8 @@ def theorem() -> Theorem:
         statement=Statement(claim, (*laws(Lambda, Identity(d)), PositiveDefinite(Lambda))),
         steps=derive.steps,
         remarks=(
-            "The query token is in the paper's sum; as the covariate part of the last row of W^PV is 0, its term is 0. The paper's flow "
-            "starts with this row and the label row of W^KQ at 0, and keeps them so. Without noise, σ² = 0, this is the paper's setting.",
+            "The query token is in the paper's sum; where the covariate part of the last row of W^PV is 0, its term is 0. The paper's flow "
+            "starts with this and the label row of W^KQ at 0, and keeps them so. Without noise, σ² = 0, this is the paper's setting.",
             "There the loss depends on the product of the last entry of W^PV and the covariate block of W^KQ alone, so the flow conserves "
             "the difference of their squared norms, which is 0 at its start: what is balanced stays so.",
             "As a layer these weights are v = (0, 1/n times the last entry of W^PV) and M = W^KQ.",

@@ -118,8 +118,8 @@ def theorem() -> Theorem:
         same,
         note="So the loss falls for all small t > 0 where s₂ < 0,",
     )
-    image = OFF.T * Sigma * xi_1
-    square = (n + 2) * LEAST + (n + 1) * Trace(image.T * Sigma * image) + Trace(OFF * Sigma * OFF.T * Sigma)
+    image = Trace(xi_1.T * Sigma * OFF * Sigma * OFF.T * Sigma * xi_1)
+    square = (n + 2) * LEAST + (n + 1) * image + Trace(OFF * Sigma * OFF.T * Sigma)
     completed = derive(
         "matrix-identity",
         equal((n + 2) ** 2 * TURN, square),

@@ -1,7 +1,7 @@
 """Every code block of README.md and docs/*.md runs, page by page and from top to bottom, each page in a folder of its own.
 
-python  a doctest where it has `>>>` (those of the README run by --doctest-glob, with the names of the whole page), else a script; the blocks
-        of a page share their names
+python  a doctest where it has `>>>` (those of the README run by --doctest-glob, with the names of the whole page), else a script; the
+        blocks of a page share their names
 sh      line by line; each must exit with 0, or with what a comment in it says, as in `# exits with 2`
 text    no code, as the {toctree} of the site
 
@@ -11,8 +11,8 @@ Comments in the source of a page, just before a block, say what is not run, of t
     <!-- needs (latexmk): proofs pdf -->      where that program is; `cuda`: where torch sees a GPU
     <!-- not run (reason): words; words -->   never
 
-A block of any other kind, an indented block that looks like code, and a comment that marks nothing fail. Of commands that are not run here, and of those
-in the text, the options are parsed.
+A block of any other kind, an indented block that looks like code, and a comment that marks nothing fail. Of commands that are not run
+here, and of those in the text, the options are parsed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
 LANGUAGES = ("python", "sh", "text", "{toctree}")
 MARKER = re.compile(r"<!-- (slow|needs|not run)(?: \(([^)]*)\))?(?:: (.*?))? -->")
-CODE = re.compile(r"\s*(>>> |\$ |import \w|from \w+(\.\w+)* import |def \w+\(|class \w+[(:]|(\S*/)?(python3?|pip|torchrun|dask|pytest) |make \w+$)")
+CODE = re.compile(
+    r"\s*(>>> |\$ |import \w|from \w+(\.\w+)* import |def \w+\(|class \w+[(:]|(\S*/)?(python3?|pip|torchrun|dask|pytest) |make \w+$)"
+)
 PLACEHOLDER = re.compile(r"[A-Z]{2,}|…|\.\.\.")
 OURS = ("numerics", "proofs", "report", "theory", "benchmarks")
 TIMEOUT = 600
@@ -229,7 +231,9 @@ def _of_module(name, words):
         module = import_module(name)
         command = module.main if hasattr(module, "main") else import_module(f"{name}.__main__").main
     except (ImportError, AttributeError):
-        return f"there is no command python -m {name}"
+        file = ROOT / f"{name.replace('.', '/')}.py"
+        runs = file.exists() and '__name__ == "__main__"' in file.read_text()
+        return _of_source(file, words) if runs else f"there is no command python -m {name}"
     if not isinstance(command, click.Command):
         return _of_source(Path(module.__file__), words)
     context = click.Context(command, info_name=name)

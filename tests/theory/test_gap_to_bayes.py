@@ -23,9 +23,9 @@ from theory.gap_to_bayes import (
     one_step_distance,
     one_step_limit,
     proportional_gap,
-    proportions,
     ratio_of,
 )
+from theory.proportions import proportions
 
 HALF, QUARTER = Rational(1, 2), Rational(1, 4)
 NOISES = (Rational(1, 100), QUARTER, S.One, S(5))
