@@ -11,8 +11,8 @@ responses) with eigenvectors e_k:
     one direction    v_y = 0, A = 0: a step along one e_k only
     mixed direction  v_x and m_yx along one e_k, and A diagonal in the e_k: a step, shrunk along e_k, with a part of ŷ even in the labels
 
-This list is meant to be complete for Gaussian covariates and task vectors with linear responses; under other laws there may be more. Where
-the responses have no linear part, K = 0, the zero predictor is the global minimum.
+There are more: for Gaussian covariates and linear responses `theory.anisotropic` has those with v_x along several e_k, saddles as far as is
+known. Where the responses have no linear part, K = 0, the zero predictor is the global minimum.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from numerics.descent import descend
 from numerics.evaluate import DTYPE
 from numerics.objective import LIFT, ExactObjective, ManyObjectives, learned_step
 from numerics.polynomial import LARGEST, LossPolynomial
-from theory import Linear, Setting, TheoryError
+from theory import TheoryError
 
 HESSIAN_ENTRIES = 1 << 22
 """Of the Hessians of rows polished together: 32 MiB"""
@@ -37,11 +37,6 @@ LBFGS_STEPS = 500
 MINIMAL = 1e-11
 """The excess, in units of the minimum and of what the best layer gains, at which weights are at the global minimum, whatever rounding
 leaves of their gradient"""
-
-
-def is_gaussian_linear(setting: Setting) -> bool:
-    """Whether covariates are Gaussian and responses linear with Gaussian task vectors"""
-    return setting.covariates.excess is None and isinstance(setting.response, Linear) and setting.response.excess is None
 
 
 class Endpoint(NamedTuple):
@@ -168,7 +163,7 @@ def locate_many(objectives: ManyObjectives, v: Tensor, M: Tensor) -> list[Endpoi
                 atlases[which] = _atlas(objective)
             atlas = atlases[which]
             name, kind = _name(objective, *here) if atlas is None else _listed(atlas, *here)
-            complete = atlas is not None or is_gaussian_linear(objective.setting)
+            complete = atlas is not None
         above = excess[row] / objective.minimum if kind == "global minimum" else (start[row] - loss[row]) / loss[row]
         found.append(Endpoint(name, kind, complete, float(loss[row]), float(above), float(gradient[row]), *here))
     return found

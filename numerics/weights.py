@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from numerics.errors import ModelError, WeightsError
 from numerics.evaluate import DTYPE, compile_expression, to_exact, to_tensor
 from theory import AttentionError, LinearAttention, TheoryError, conventions
-from theory.conventions import Convention, E_x, e_y
+from theory.conventions import Convention, J_x, e_y
 from theory.notation import d, n
 
 NESTED = ("model_state_dict", "model", "state_dict")
@@ -88,7 +88,7 @@ class ImportedAttention(nn.Module):
         weights = {symbol: self.weights[symbol.name] for symbol in self.convention.parameters}
         like = next(iter(weights.values()))
         unit = torch.eye(self.dimension + 1, dtype=like.dtype, device=like.device)
-        return {**weights, e_y: unit[:, -1:], E_x: unit[:, :-1], n: like.new_tensor(context_length)}
+        return {**weights, e_y: unit[:, -1:], J_x: unit[:, :-1], n: like.new_tensor(context_length)}
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens (batch, n+1, d+1), the query last with 0 in its label slot -> predictions (batch,)"""

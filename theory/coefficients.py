@@ -95,7 +95,8 @@ def coefficients(setting: Setting) -> Coefficients:
         if found is None:
             raise SettingError(
                 f"stationary_points: {name} is no multiple of Σ, so the loss has preferred directions; all stationary points "
-                "are known for isotropic or elliptical covariates with responses of Theorem 3 or linear ones with W ∝ Σ⁻¹."
+                "are known for isotropic or elliptical covariates with responses of Theorem 3 or linear ones with W ∝ Σ⁻¹; for Gaussian "
+                "covariates and linear responses see theory.anisotropic.anisotropic_points."
             )
         return found
 

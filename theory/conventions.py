@@ -17,7 +17,7 @@ from theory.notation import d, k, m, n
 
 e_y = MatrixSymbol("e_y", d + 1, 1)
 """The unit vector of the label slot, (0, …, 0, 1)."""
-E_x = MatrixSymbol("E_x", d + 1, d)
+J_x = MatrixSymbol("J_x", d + 1, d)
 """The unit vectors of the covariates' slots, (I; 0)."""
 VALUE, KEY_QUERY, STEP = MatrixSymbol("value", d + 1, 1), MatrixSymbol("key_query", d + 1, d + 1), MatrixSymbol("step", d, d)
 """v, M and B = v_y M_xx + v_x m_yxᵀ of a layer, in which the weights of the layer are written."""
@@ -31,9 +31,9 @@ class Convention:
     their predictions, and in general no single (v, M) gives the sum.
 
     parameters     the weights as matrix symbols, whose names are those in files; tokens are columns, so that W z_i is a product
-    value          v, a (d+1)×1 matrix expression in the parameters, `e_y`, `E_x` and the context length n
+    value          v, a (d+1)×1 matrix expression in the parameters, `e_y`, `J_x` and the context length n
     key_query      M, a (d+1)×(d+1) matrix expression
-    inverse        the parameters of one head of a layer, in `VALUE`, `KEY_QUERY`, `STEP`, `e_y`, `E_x` and n; of the many that predict the
+    inverse        the parameters of one head of a layer, in `VALUE`, `KEY_QUERY`, `STEP`, `e_y`, `J_x` and n; of the many that predict the
                    same, those with widths k = m = d + 1 and zeros where nothing acts
     several_heads  whether the paper writes a sum over heads
     one_step       whether the paper's class is one step of gradient descent, so that a layer has such weights only if it takes one
@@ -184,13 +184,13 @@ def named(name: str) -> Convention:
 def _explicit_frame(size: int) -> dict[Any, Any]:
     """d and the unit vectors in components."""
     unit = ImmutableMatrix.eye(size + 1)
-    return {d: Integer(size), e_y: unit[:, size:], E_x: unit[:, :size]}
+    return {d: Integer(size), e_y: unit[:, size:], J_x: unit[:, :size]}
 
 
 def _block_frame(size: Any) -> dict[Any, Any]:
     """d and the unit vectors in blocks of sizes d and 1."""
     column = BlockMatrix([[ZeroMatrix(size, 1)], [ImmutableMatrix([[1]])]])
-    return {d: size, e_y: column, E_x: BlockMatrix([[Identity(size)], [ZeroMatrix(1, size)]])}
+    return {d: size, e_y: column, J_x: BlockMatrix([[Identity(size)], [ZeroMatrix(1, size)]])}
 
 
 def _evaluated(expr: Any, values: Mapping[Any, Any]) -> Any:
@@ -235,13 +235,13 @@ def _wu() -> Convention:
     Gamma = MatrixSymbol("Gamma", d, d)
     # the inner product of Γ Xᵀy/n and x_q is (Σ y_i x_i)ᵀ (Γᵀ/n) x_q
     source = "Wu, Zou, Chen, Braverman, Gu, Bartlett, arXiv 2310.08391"
-    return Convention("wu", source, (Gamma,), e_y / n, E_x * Gamma.T * E_x.T, (n * STEP.T,), one_step=True)
+    return Convention("wu", source, (Gamma,), e_y / n, J_x * Gamma.T * J_x.T, (n * STEP.T,), one_step=True)
 
 
 def _li() -> Convention:
     W = MatrixSymbol("W", d, d)
     # x_qᵀ W Xᵀy is (Σ y_i x_i)ᵀ Wᵀ x_q
-    return Convention("li", "Li, Rawat, Oymak, arXiv 2407.10005", (W,), e_y, E_x * W.T * E_x.T, (STEP.T,), one_step=True)
+    return Convention("li", "Li, Rawat, Oymak, arXiv 2407.10005", (W,), e_y, J_x * W.T * J_x.T, (STEP.T,), one_step=True)
 
 
 def _von_oswald() -> Convention:

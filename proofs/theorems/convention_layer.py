@@ -1,6 +1,7 @@
 """`general-gaussian` in the terms of papers whose weights are a whole layer: what their theorems share.
 
-The prompt matrix E has the tokens as columns, the query last. The paper's loss L is that of the layer (v, M) that its weights are, L₀.
+The prompt matrix has the tokens as columns, the query last: E of Zhang et al., printed Z₀ as Ahn et al. have it, since E is the mean. The
+paper's loss L is that of the layer (v, M) that its weights are, L₀.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from sympy import Matrix, MatrixSymbol, Rational, diag
 from numerics.evaluate import to_tensor
 from numerics.weights import ImportedAttention
 from theory import LinearAttention
-from theory.conventions import CONVENTIONS, KEY_QUERY, STEP, E_x, e_y
+from theory.conventions import CONVENTIONS, KEY_QUERY, STEP, J_x, e_y
 from theory.notation import d, n
 
 FIRST = Matrix([1, *[0] * (loops.SIZE - 1)])
@@ -83,7 +83,7 @@ def wrong_inverses():
             yield (
                 made,
                 "the step without v_y",
-                replace(made, inverse=tuple(expr.xreplace({STEP: E_x.T * KEY_QUERY * E_x}) for expr in made.inverse)),
+                replace(made, inverse=tuple(expr.xreplace({STEP: J_x.T * KEY_QUERY * J_x}) for expr in made.inverse)),
             )
 
 
