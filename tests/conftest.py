@@ -28,5 +28,5 @@ def one_thread():
 
 @pytest.fixture
 def refusals_only(monkeypatch):
-    """For tests that ask only whether a theorem is refused: the search for numbers at which it fails, a courtesy to readers, is left out."""
+    """For tests that ask only whether a theorem is refused: no search for numbers at which it fails, which is a courtesy to readers."""
     monkeypatch.setattr("proofs.kernel.witness", lambda *_: None)

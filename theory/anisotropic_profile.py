@@ -15,7 +15,7 @@ from sympy.core.basic import Basic
 from sympy.matrices.matrixbase import MatrixBase
 
 from theory import notation
-from theory.coefficients import _C, _EXCESS, _K, general_coefficients
+from theory.coefficients import MULTIPLE_C, MULTIPLE_EXCESS, MULTIPLE_K, general_coefficients
 from theory.covariates import Gaussian
 from theory.errors import EnclosureError, SettingError
 from theory.loss import written_out
@@ -134,7 +134,10 @@ def decomposed(setting: Setting) -> tuple[Spectrum, Basis]:
     # E y²xxᵀ = τΣ + 2ΣWΣ and E yy'xx'ᵀ = ΣWΣ, of which the loss is a linear function: so each eigenspace has the coefficients of a
     # setting without a preferred direction
     each = [
-        [part.xreplace(shared | {_C: moments.tau + 2 * value, _K: value, _EXCESS: S.Zero}) for part in general_coefficients()]
+        [
+            part.xreplace(shared | {MULTIPLE_C: moments.tau + 2 * value, MULTIPLE_K: value, MULTIPLE_EXCESS: S.Zero})
+            for part in general_coefficients()
+        ]
         for value in values
     ]
     p, q, alpha, beta, gamma, delta, tau = zip(*each, strict=True)

@@ -45,8 +45,8 @@ class Coefficients(NamedTuple):
         return self.epsilon * self.delta - self.gamma**2
 
 
-# multiples of Σ that C and K are, and the weight of the fourth cumulant
-_C, _K, _EXCESS = (Dummy(name, real=True) for name in ("C", "K", "excess"))
+# multiples of Σ that C and K are, and the size of the fourth cumulant in units of Σ
+MULTIPLE_C, MULTIPLE_K, MULTIPLE_EXCESS = (Dummy(name, real=True) for name in ("C", "K", "excess"))
 
 
 @cache
@@ -56,8 +56,8 @@ def general_coefficients() -> Coefficients:
     identity, u = Identity(notation.d), notation.u
     layer = {
         notation.Sigma: identity,
-        notation.C: _C * identity,
-        notation.K: _K * identity,
+        notation.C: MULTIPLE_C * identity,
+        notation.K: MULTIPLE_K * identity,
         notation.Q: identity,
         notation.v_x: u,
         notation.v_y: v,
@@ -65,7 +65,7 @@ def general_coefficients() -> Coefficients:
         notation.c: k * u,
     }
     base, vertex = (normal_form(replaced(part, layer)).replace(BilinearForm, lambda _: r) for part in general_loss())
-    loss = Poly(base + _EXCESS * vertex, a, g, k, v, r)
+    loss = Poly(base + MULTIPLE_EXCESS * vertex, a, g, k, v, r)
 
     def of(monomial: Any) -> Any:
         return loss.coeff_monomial(monomial)
@@ -115,9 +115,9 @@ def coefficients(setting: Setting) -> Coefficients:
         notation.tau: moments.tau,
         notation.mu_4: moments.mu_4,
         notation.mu_22: moments.mu_22,
-        _EXCESS: excess,
-        _C: multiple("E y² x xᵀ", moments.C),
-        _K: linear,
+        MULTIPLE_EXCESS: excess,
+        MULTIPLE_C: multiple("E y² x xᵀ", moments.C),
+        MULTIPLE_K: linear,
     }
     return Coefficients(*(_tidied(part.xreplace(values)) for part in general_coefficients()))
 

@@ -49,7 +49,7 @@ from sympy.matrices.matrixbase import MatrixBase
 from theory.attention import LinearAttention
 from theory.coefficients import Coefficients, coefficients
 from theory.errors import SettingError
-from theory.landscape import _across, _epsilon, _primitive, _Signs, profile
+from theory.landscape import ACROSS, EPSILON, Signs, primitive, profile
 from theory.loss import written_out
 from theory.means import sign
 from theory.notation import alpha, beta, delta, gamma, p, q, ratio, tau
@@ -115,7 +115,7 @@ def _column() -> _Column:
     """Solved from 2β(a² + (H−1)b²) + (α−β)(a + (H−1)b)² + 2γ s(a + (H−1)b) + δs²."""
     a, b, s = symbols("a b s")
     trace = a + _diagonal * b
-    form = 2 * beta * (a**2 + _diagonal * b**2) + (_epsilon - 2 * beta) * trace**2 + 2 * gamma * s * trace + delta * s**2
+    form = 2 * beta * (a**2 + _diagonal * b**2) + (EPSILON - 2 * beta) * trace**2 + 2 * gamma * s * trace + delta * s**2
     ((best,),) = linsolve([cancel(diff(form, b) / (2 * _diagonal))], b)
     rest = Poly(cancel(form.subs(b, best)), a, s)
     slope = Poly(best, a, s)
@@ -131,7 +131,7 @@ def with_heads(found: Coefficients, heads: Any) -> Coefficients:
     True
     """
     values = dict(zip((p, q, alpha, beta, gamma, delta, tau), found, strict=True)) | {
-        _epsilon: found.epsilon,
+        EPSILON: found.epsilon,
         _diagonal: sympify(heads) - 1,
     }
     column = _column()
@@ -178,7 +178,7 @@ def spurious_minima_of_heads(setting: Setting, heads: int) -> Boolean:
     found, size = _checked(setting, heads, "spurious_minima_of_heads")
     if heads >= size:
         return S.false
-    signs = _Signs(with_heads(found, heads), size - heads + 1, not sympify(tuple(found)).free_symbols)
+    signs = Signs(with_heads(found, heads), size - heads + 1, not sympify(tuple(found)).free_symbols)
     return Or(signs.ends_low, signs.twice)
 
 
@@ -260,10 +260,10 @@ def _checked(setting: Setting, heads: int, where: str) -> tuple[Coefficients, In
 
 def _profile(found: Coefficients, size: Integer, heads: int) -> HeadsProfile:
     one, left = with_heads(found, heads), size - heads + 1
-    values = dict(zip((p, q, alpha, beta, gamma, delta, tau), one, strict=True)) | {_epsilon: one.epsilon, _across: left - 1}
+    values = dict(zip((p, q, alpha, beta, gamma, delta, tau), one, strict=True)) | {EPSILON: one.epsilon, ACROSS: left - 1}
     # where one dimension is left the rest of Q is a square
-    turning = delta - _epsilon * ratio**2 if left == 1 else profile().turning
-    return HeadsProfile(profile().loss.xreplace(values), _primitive(turning.xreplace(values)), one, left)
+    turning = delta - EPSILON * ratio**2 if left == 1 else profile().turning
+    return HeadsProfile(profile().loss.xreplace(values), primitive(turning.xreplace(values)), one, left)
 
 
 class _Families:
@@ -290,7 +290,7 @@ class _Families:
     def _of_rank(self, rank: int) -> list[HeadsFamily]:
         """Stationary with `rank` heads; saddles of more, unless global minima."""
         found = _profile(self.found, self.size, rank)
-        signs = _Signs(found.coefficients, found.size, self.numeric)
+        signs = Signs(found.coefficients, found.size, self.numeric)
         busy = sympify(rank == self.heads)
         loss = self.found.tau - rank * sympify(self.found.q) ** 2 / self.found.p
         idle = self._idle(rank)
@@ -331,10 +331,10 @@ class _Families:
             layers.extend((_unit(size, i), S.Zero, zeros(size, size), step * _unit(size, i)) for i in range(rank))
         elif r is not None:
             one, column, last = with_heads(found, rank), _column(), _unit(size, rank - 1)
-            values = dict(zip((p, q, alpha, beta, gamma, delta), one, strict=False)) | {_epsilon: one.epsilon, ratio: r}
+            values = dict(zip((p, q, alpha, beta, gamma, delta), one, strict=False)) | {EPSILON: one.epsilon, ratio: r}
             across, along, keys = (sympify(part).xreplace(values) for part in profile()[:3])
             values = dict(zip((p, q, alpha, beta, gamma, delta), found, strict=False)) | {
-                _epsilon: found.epsilon,
+                EPSILON: found.epsilon,
                 _diagonal: Integer(rank - 1),
             }
             shared = sqrt(r) * (column.by_values.xreplace(values) * along + column.by_labels.xreplace(values) * keys)

@@ -65,7 +65,7 @@ from theory.notation import alpha, beta, delta, gamma, p, q, ratio, tau
 from theory.roots import PositiveRoot
 from theory.setting import Setting
 
-_epsilon, _across = symbols("epsilon d_1", positive=True)  # α + β and d − 1
+EPSILON, ACROSS = symbols("epsilon d_1", positive=True)  # α + β and d − 1
 
 
 class Block(NamedTuple):
@@ -151,13 +151,13 @@ def profile() -> Profile:
     a, b, k = symbols("a b k")
     r = ratio
     orthogonal = p * a**2 - 2 * q * a + beta * r * a**2
-    parallel = p * (b + k * r) ** 2 - 2 * q * (b + k * r) + r * (_epsilon * b**2 + 2 * gamma * k * b + delta * k**2)
+    parallel = p * (b + k * r) ** 2 - 2 * q * (b + k * r) + r * (EPSILON * b**2 + 2 * gamma * k * b + delta * k**2)
     ((best_a,),) = linsolve([diff(orthogonal, a)], a)
     ((best_b, best_k),) = linsolve([diff(parallel, b), diff(parallel, k)], b, k)
     gains = [cancel(-part.subs({a: best_a, b: best_b, k: best_k}) / q**2) for part in (orthogonal, parallel)]
-    loss = tau - q**2 * (_across * gains[0] + gains[1])
+    loss = tau - q**2 * (ACROSS * gains[0] + gains[1])
     (one, P), (N, U) = map(fraction, gains)
-    turning = _across * one * diff(P, r) * U**2 - (diff(N, r) * U - N * diff(U, r)) * P**2
+    turning = ACROSS * one * diff(P, r) * U**2 - (diff(N, r) * U - N * diff(U, r)) * P**2
     return Profile(cancel(best_a), cancel(best_b), cancel(best_k), loss, turning)
 
 
@@ -228,12 +228,12 @@ def stationary_points(setting: Setting) -> tuple[StationaryFamily, ...]:
             "stationary_points: y² is a multiple of x² for almost every token, so that the even part of the prediction can vanish in more "
             "ways; global_minimiser lists the minimisers."
         )
-    signs = _Signs(found, size, numeric)
+    signs = Signs(found, size, numeric)
     families = tuple(family for family in _Atlas(setting, found, signs).families() if family.exists != S.false)
     return tuple(replace(family, exists=S.true) for family in families) if numeric else families
 
 
-class _Signs:
+class Signs:
     """Which case it is: each a sympy Boolean, true or false for numbers."""
 
     def __init__(self, found: Coefficients, size: Any, numeric: bool) -> None:
@@ -271,16 +271,16 @@ def _known_sign(value: Any) -> int | None:
 class _Atlas:
     """The families of one setting."""
 
-    def __init__(self, setting: Setting, found: Coefficients, signs: _Signs) -> None:
+    def __init__(self, setting: Setting, found: Coefficients, signs: Signs) -> None:
         self.setting, self.signs = setting, signs
         self.size = setting.dimension
         self.values = dict(zip((p, q, alpha, beta, gamma, delta, tau), found, strict=True)) | {
-            _epsilon: found.epsilon,
-            _across: self.size - 1,
+            EPSILON: found.epsilon,
+            ACROSS: self.size - 1,
         }
         # for d = 1 the rest of Q is a square of p + βr
-        turning = delta - _epsilon * ratio**2 if self.size == 1 else profile().turning
-        self.polynomial = _primitive(self.at(turning))
+        turning = delta - EPSILON * ratio**2 if self.size == 1 else profile().turning
+        self.polynomial = primitive(self.at(turning))
 
     def at(self, expr: Any, r: Any = ratio) -> Any:
         """An expression of `profile` at the setting's numbers."""
@@ -386,7 +386,7 @@ def _degenerate(positive: int, negative: int, condition: Boolean) -> tuple[Any, 
     return chosen[0], Piecewise((1, condition), (0, True)), chosen[1]
 
 
-def _primitive(expr: Any) -> Poly:
+def primitive(expr: Any) -> Poly:
     """The polynomial in r without a factor known to be positive."""
     polynomial = Poly(expr, ratio)
     content, rest = Poly(polynomial.clear_denoms()[1], ratio).primitive()

@@ -27,7 +27,7 @@ from sympy.polys.matrices import DomainMatrix
 from theory.coefficients import Coefficients, coefficients
 from theory.errors import SettingError
 from theory.exact import exact_scalar
-from theory.landscape import StationaryFamily, _across, _epsilon, profile, stationary_points
+from theory.landscape import ACROSS, EPSILON, StationaryFamily, profile, stationary_points
 from theory.loss import specialise, written_out
 from theory.means import sign
 from theory.minimiser import normal_equations
@@ -274,7 +274,7 @@ def new_points(setting: Setting) -> tuple[NewPoint, ...]:
     points = []
     for others in range(int(size) - 1):
         loss = tau - q**2 * (others * across + along)
-        for r in _positive(_at(profile().turning.subs(_across, others), found)):
+        for r in _positive(_at(profile().turning.subs(ACROSS, others), found)):
             points.append(NewPoint("mixed direction", others + 1, r, _at(loss, found).subs(ratio, r), S.One))
     for r in _positive(_at(fraction(cancel(across - along))[0], found)):
         share = diff(across, ratio) / (diff(across, ratio) - diff(along, ratio))
@@ -288,12 +288,12 @@ def new_points(setting: Setting) -> tuple[NewPoint, ...]:
 def _shares() -> tuple[Any, Any]:
     """1/(p + βr) and N/U, read off the profile."""
     loss = profile().loss
-    return cancel(-diff(loss, _across) / q**2), cancel((tau - loss.subs(_across, 0)) / q**2)
+    return cancel(-diff(loss, ACROSS) / q**2), cancel((tau - loss.subs(ACROSS, 0)) / q**2)
 
 
 def _at(expr: Any, found: Coefficients) -> Any:
     values = dict(zip((p, q, alpha, beta, gamma, delta, tau), found, strict=True))
-    return sympify(expr).xreplace({**values, _epsilon: found.epsilon})
+    return sympify(expr).xreplace({**values, EPSILON: found.epsilon})
 
 
 def _positive(expr: Any) -> list[Any]:

@@ -221,7 +221,7 @@ def counted(found: Coefficients, size: Any) -> Count:
 
 def predicted(module: Any, found: Coefficients, size: Any) -> Count:
     """By the signs of `theory.landscape`."""
-    signs = module._Signs(found, size, True)
+    signs = module.Signs(found, size, True)
     low, twice, touches = (bool(case) for case in (signs.ends_low, signs.twice, signs.touches))
     assert low + twice + touches <= 1
     return Count(1 if low or touches else 2 if twice else 0, low, touches)
@@ -351,7 +351,7 @@ def check_profile(module: Any, index: int) -> None:
     slopes = six(d).slopes(at, constants)
     assert all(slope == 0 for slope in slopes[d + 1 :])
     symbols = [getattr(notation, name) for name in NAMES]
-    values = dict(zip(symbols, found, strict=True)) | {module._epsilon: found.epsilon, module._across: size - 1, notation.ratio: t**2}
+    values = dict(zip(symbols, found, strict=True)) | {module.EPSILON: found.epsilon, module.ACROSS: size - 1, notation.ratio: t**2}
     across, along, keys, loss, turns = (field.from_sympy(part.subs(values)) for part in module.profile())
     assert at[d + 1] == along
     assert at[-d] == keys * root

@@ -55,12 +55,12 @@ PROFILE = {
     "γ: sign": ("2 * gamma * k * b", "-2 * gamma * k * b"),
     "γ for 2γ": ("2 * gamma * k * b", "gamma * k * b"),
     "δ: 1.01": ("delta * k**2", "Rational(101, 100) * delta * k**2"),
-    "ε: 1.01": ("_epsilon * b**2", "Rational(101, 100) * _epsilon * b**2"),
-    "d for d − 1": ("(_across * gains[0] + gains[1])", "((_across + 1) * gains[0] + gains[1])"),
+    "ε: 1.01": ("EPSILON * b**2", "Rational(101, 100) * EPSILON * b**2"),
+    "d for d − 1": ("(ACROSS * gains[0] + gains[1])", "((ACROSS + 1) * gains[0] + gains[1])"),
     "+ gains": ("loss = tau - q**2", "loss = tau + q**2"),
     "turning: sign": ("U**2 - (diff(N, r)", "U**2 + (diff(N, r)"),
     "turning: P for P²": ("diff(U, r)) * P**2", "diff(U, r)) * P"),
-    "turning: d for d − 1": ("turning = _across *", "turning = (_across + 1) *"),
+    "turning: d for d − 1": ("turning = ACROSS *", "turning = (ACROSS + 1) *"),
 }
 
 

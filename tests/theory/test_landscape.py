@@ -104,7 +104,7 @@ def exactly(values):
 def atlas_of(found, d):
     """The families of coefficients that need not be those of a setting."""
     setting = isotropic(d, 1, 0)
-    families = module._Atlas(setting, found, module._Signs(found, Integer(d), True)).families()
+    families = module._Atlas(setting, found, module.Signs(found, Integer(d), True)).families()
     return [family for family in families if family.exists == S.true]
 
 
@@ -562,7 +562,7 @@ def test_a_double_root(row):
     assert level(found, d, Rational(999, 1000)) < loss < level(found, d, Rational(1001, 1000))
     # a little more or less of β κ: none, or two
     for share, twice in ((Rational(1001, 1000), False), (Rational(999, 1000), True)):
-        signs = module._Signs(found, 1 + (size - 1) * share, True)
+        signs = module.Signs(found, 1 + (size - 1) * share, True)
         assert (signs.twice == S.true) == twice
         assert signs.touches == S.false
 
