@@ -116,7 +116,7 @@ def theorem() -> Theorem:
     return Theorem(
         label="random-covariance",
         title="All global minimisers where each prompt has a covariance of its own",
-        source="derived here; that such a layer fails for long contexts is observed by Zhang, Frei, Bartlett, arXiv 2306.09927",
+        source="derived here; that such a layer fails is observed by Zhang, Frei, Bartlett, arXiv 2306.09927, section 4.3",
         statement=Statement(claim, GIVEN),
         steps=derive.steps,
         remarks=(

@@ -121,7 +121,7 @@ def theorem() -> Theorem:
     return Theorem(
         label="random-covariance-isotropic",
         title="With a covariance of its own in each prompt one step of gradient descent is best, and its risk has a floor",
-        source="derived here; the case of independent exponential eigenvalues is an example of Zhang, Frei, Bartlett, arXiv 2306.09927",
+        source="derived here; exponential eigenvalues are an example of Zhang, Frei, Bartlett, arXiv 2306.09927, section 4.3",
         statement=Statement(claim, GIVEN),
         steps=derive.steps,
         remarks=(

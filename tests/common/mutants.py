@@ -8,7 +8,7 @@ from typing import Any
 from sympy.core.basic import Basic
 
 from proofs.kernel import Statement, Step, Theorem
-from proofs.language import rebuilt, replaced
+from proofs.language import All, rebuilt, replaced
 
 Change = Callable[[Any], Any]
 
@@ -52,3 +52,14 @@ def without(*facts):
 def said(old, new):
     """One word for another, throughout."""
     return lambda theorem: mutated(theorem, exchanging(old, new))
+
+
+def inside(named, old, new):
+    """What a name stands for, with one expression for another in it."""
+    return {named.args[1]: replaced(named.args[1], {old: new})}
+
+
+def without_hypothesis(theorem):
+    """What is said of the minimisers said of every layer."""
+    attained, first, *rest = theorem.claim.args
+    return theorem.restate(claim=All(attained, first.args[1], *rest))

@@ -1,4 +1,4 @@
-"""Each theorem is fully checked, rests on what is pinned here and on nothing else, and holds at numbers by routes that share no code."""
+"""Each theorem is fully checked, rests on what is pinned and on nothing else, and holds at numbers by routes that share no code."""
 
 from __future__ import annotations
 
@@ -10,201 +10,21 @@ from pathlib import Path
 import pytest
 from common.claims import claims
 from common.components import evaluate
-from common.prompts import ANY_LAW, GENERAL, MINIMISERS, NOISE, NOISY, PAPER, PARTS, PROMPT_MEANS, TOKENS, UNIT, laws, laws_at_test
-from sympy import Identity, Inverse, Matrix, Rational, Symbol, Trace, ZeroMatrix, eye
+from sympy import Inverse, Matrix, Rational, Symbol, eye
 
 import proofs
 from proofs.errors import LabelError, ProofError
 from proofs.instances import Undecided, instances
 from proofs.kernel import check, check_each
-from proofs.language import (
-    Expectation,
-    Implication,
-    Independent,
-    Invertible,
-    Law,
-    Mean,
-    Named,
-    NamedMatrix,
-    Normal,
-    Orthogonal,
-    PositiveDefinite,
-    PositiveSemidefinite,
-    RotationInvariant,
-    SignSymmetric,
-    conjuncts,
-    equal,
-    more_than,
-    nodes,
-    symbols_of,
-    unnamed,
-)
+from proofs.language import Implication, Mean, Named, NamedMatrix, PositiveSemidefinite, conjuncts, more_than, nodes, symbols_of, unnamed
 from proofs.rules.citation import FACTS
 from proofs.theorems import LABELS, load
-from proofs.theorems.layer_landscape import MARGIN
 from proofs.theorems.posterior import PRECISION
 from proofs.theorems.risk_under_shift import SHIFT, TEST, TRAINED
 from theory import Gaussian, Linear, LinearAttention, Setting, global_minimiser, in_context_loss
-from theory.notation import (
-    M_1,
-    M_2,
-    NAMES,
-    S_1,
-    TABLE,
-    W_1,
-    B_star,
-    Phi,
-    Q,
-    S,
-    Sigma,
-    Sigma_test,
-    T,
-    W,
-    W_test,
-    X,
-    X_tilde,
-    chi,
-    d,
-    eps,
-    eps_q,
-    n,
-    phi_q,
-    r,
-    sigma2,
-    sigma2_test,
-    theta,
-    u_star,
-    w,
-    w_tilde,
-    x_1,
-    x_2,
-    x_q,
-    x_q_tilde,
-    y,
-    y_1,
-    y_2,
-    y_q,
-    y_tilde,
-)
+from theory.notation import NAMES, TABLE, Sigma, W, X, d, n, sigma2
 
-NETWORK = NamedMatrix("y", Phi * theta + eps)
-REGULAR = {more_than(MARGIN.args[1], 0)}
-# label: assumptions, facts cited, theorems used
-PINNED = {
-    "one-step-of-gradient-descent": (set(), {"gradient"}, set()),
-    "posterior": (
-        {
-            *(fact for fact in laws(Sigma, W) if fact.args[0] in (w, eps, eps_q)),
-            Normal(r, sigma2 * load("posterior").given[3].args[1].args[1]),
-            Normal(y_tilde, X * W * X.T + NOISE),
-            PositiveDefinite(W),
-            NOISY,
-        },
-        set(),
-        set(),
-    ),
-    "ridge-is-bayes-optimal": (
-        laws(Sigma, W) | {PositiveDefinite(W), NOISY},
-        {"isserlis", "fubini", "conditional-expectation"},
-        {"posterior"},
-    ),
-    "in-context-loss": (laws(Sigma, W), {"isserlis"}, set()),
-    "one-step-loss": (GENERAL, {"isserlis"}, set()),
-    "covariate-part": ({Normal(X, Identity(n), Sigma), Normal(x_q, Sigma), PositiveDefinite(Sigma)}, {"isserlis"}, set()),
-    "even-part": (GENERAL - {Normal(eps_q, sigma2 * Identity(1))}, {"isserlis"}, {"covariate-part"}),
-    "best-step": (ANY_LAW, set(), set()),
-    "every-law": (ANY_LAW | {SignSymmetric(y, y_q)}, set(), {"best-step"}),
-    "reflected-covariates": (ANY_LAW | {SignSymmetric(X, x_q)}, set(), {"best-step"}),
-    "tokens": ({Law(X, y, x_q, y_q, x_1, y_1, x_2, y_2), TOKENS}, set(), set()),
-    "nonlinear-responses": (
-        {
-            Law(X, y, x_q, y_q, u_star, x_1, y_1, x_2, y_2),
-            TOKENS,
-            Independent((X, y, u_star), (x_q,)),
-            SignSymmetric(y, y_q, u_star, y_1, y_2),
-            RotationInvariant(X, x_q.T, u_star.T, x_1.T, x_2.T),
-            equal(UNIT, Expectation(x_q * x_q.T, x_q)),
-            more_than(load("nonlinear-responses").given[-1].args[0], 0),
-        },
-        set(),
-        {"best-step", "every-law"},
-    ),
-    "random-last-layer": (
-        {
-            Law(X, x_q, Phi, phi_q),
-            Independent((X, Phi), (x_q,)),
-            Normal(theta, S),
-            Normal(eps, NOISE),
-            Normal(eps_q, sigma2 * Identity(1)),
-            equal(Sigma, Expectation(x_q * x_q.T, x_q)),
-            equal(M_2, Expectation(X.T * NETWORK * NETWORK.T * X, X, Phi, theta, eps)),
-            equal(M_1, Expectation(X.T * NETWORK * (phi_q.T * theta + eps_q) * x_q.T, X, Phi, theta, eps, x_q, phi_q, eps_q)),
-            equal(M_2 * B_star * Sigma, M_1),
-        },
-        set(),
-        {"best-step", "every-law"},
-    ),
-    "random-first-layer": (
-        {Normal(X, Identity(n), UNIT), Normal(x_q, UNIT), Normal(W_1, S_1, UNIT), Law(chi), Orthogonal(Q)},
-        set(),
-        set(),
-    ),
-    "minimisers-beyond-gaussian": (
-        PROMPT_MEANS
-        | {
-            Law(X, y, x_q, y_q, x_1, y_1, x_2, y_2),
-            TOKENS,
-            Independent((X, y), (x_q,)),
-            SignSymmetric(y, y_q, y_1, y_2),
-            PositiveDefinite(Sigma),
-            PositiveDefinite(NamedMatrix("C", Expectation(x_1 * y_1 * y_1.T * x_1.T, x_1, y_1))),
-            Invertible(B_star),
-        },
-        set(),
-        {"best-step", "every-law", "tokens"},
-    ),
-    "general-gaussian": (GENERAL, {"isserlis"}, PARTS),
-    "no-signal": (
-        {
-            Normal(X, Identity(n), Sigma),
-            Normal(w, ZeroMatrix(d, d)),
-            Normal(eps, ZeroMatrix(n, n)),
-            Normal(x_q, Sigma),
-            Normal(eps_q, ZeroMatrix(1, 1)),
-            PositiveDefinite(Sigma),
-        },
-        {"isserlis"},
-        {"covariate-part"},
-    ),
-    "whitening": (
-        laws(T * T.T, W) | {Normal(X_tilde, Identity(n), UNIT), Normal(w_tilde, T.T * W * T), Normal(x_q_tilde, UNIT), Invertible(T)},
-        set(),
-        set(),
-    ),
-    "ridge-correlation": (
-        {Normal(X, Identity(n), Sigma), Normal(w, W), Normal(eps, NOISE), PositiveDefinite(W), NOISY},
-        {"isserlis", "fubini"},
-        set(),
-    ),
-    "paper-step-size": (
-        {Normal(X, Identity(n), Sigma), Normal(w, Inverse(Sigma)), Normal(eps, NOISE), PositiveDefinite(Sigma), NOISY},
-        {"isserlis", "fubini"},
-        {"ridge-correlation"},
-    ),
-    "isotropic": (laws(UNIT, UNIT), {"isserlis", "fubini", "gradient"}, PAPER),
-    "preconditioned": (laws(Sigma, Inverse(Sigma)) | {PositiveDefinite(Sigma)}, {"isserlis", "fubini", "gradient"}, PAPER),
-    "risk-under-shift": (
-        GENERAL | laws_at_test(Sigma_test, W_test) | {PositiveDefinite(Sigma_test), more_than(sigma2_test + Trace(Sigma_test * W_test), 0)},
-        {"isserlis"},
-        MINIMISERS,
-    ),
-    "risk-under-length-shift": (laws(UNIT, UNIT) | laws_at_test(UNIT, UNIT), {"isserlis"}, MINIMISERS | {"risk-under-shift"}),
-    "layer-landscape": (REGULAR, set(), set()),
-    "turning-points": (REGULAR, set(), set()),
-    "stationary-points": (laws(UNIT, UNIT), {"isserlis"}, {"layer-landscape", "turning-points"}),
-    "spurious-minima": (set(), set(), set()),
-    "gradient-flow": (set(), set(), set()),
-} | claims("PINNED")
+PINNED = claims("PINNED")
 
 
 @cache
