@@ -105,7 +105,7 @@ def theorem() -> Theorem:
     derive("logic", claim, *shown, note="Collect the steps.")
     return Theorem(
         label="convention-zhang",
-        title="Zhang, Frei, Bartlett: the limit of gradient flow is the balanced global minimiser",
+        title="Zhang, Frei, Bartlett: the balanced global minimiser, where their gradient flow ends",
         source="Zhang, Frei, Bartlett, arXiv 2306.09927, Theorem 4.1; specialises general-gaussian",
         statement=Statement(claim, (*laws(Lambda, Identity(d)), PositiveDefinite(Lambda))),
         steps=derive.steps,

@@ -60,7 +60,7 @@ def theorem() -> Theorem:
     derive("logic", claim, *parts, note="Collect the steps.")
     return Theorem(
         label="gap-to-bayes",
-        title="The gap between the best layer and the Bayes risk",
+        title="The gap between the best layer and μ, the limit of the Bayes risk",
         source="derived here; that μ is the limit of the Bayes risk: Marchenko, Pastur 1967",
         statement=Statement(claim, (*laws(Identity(d), Identity(d)), more_than(1, mu))),
         steps=derive.steps,

@@ -158,7 +158,7 @@ def theorem() -> Theorem:
     derive("logic", claim, positive[-1], exact, *cases, note="Collect the steps.")
     return Theorem(
         label="heads",
-        title="When more heads have local minima that are not global",
+        title="Where the profile of many heads turns: signs of the turning polynomial at their coefficients",
         source="derived here",
         statement=Statement(claim),
         steps=derive.steps,

@@ -89,8 +89,8 @@ def theorem() -> Theorem:
             "So a stationary point at which some head has v = 0 and M = 0 is a global minimum or a strict saddle: along s the "
             "second derivative at 0 is −4(L − L*).",
             "Heads whose values are linearly dependent hold an idle one: an invertible combination of the heads, which changes "
-            "neither the prediction nor whether the point is stationary, makes one value 0, and its M can then be moved to 0 at no "
-            "cost, as it does not act. So it is with more than d + 1 heads. At d + 1 independent values every combination of "
+            "neither the prediction nor what is a strict saddle, makes one value 0. If its M is not 0, v = s e_y and M + s t B* lead down "
+            "for large t (documentation on heads). So it is with more than d + 1 heads. At d + 1 independent values every combination of "
             "values and keys is within reach to first order, and the loss, a convex function of Σ v ⊗ M, is least where it is "
             "stationary. So with d + 1 heads or more every local minimum is global.",
         ),

@@ -66,7 +66,7 @@ def theorem() -> Theorem:
     derive("logic", claim, *parts, note="Collect the steps.")
     return Theorem(
         label="stable-step",
-        title="The optimal step is stable in the mean square, and never beyond the edge in the limit",
+        title="The optimal step is stable in the mean square, and η(√n + √d)² is at most 2",
         source="derived here",
         statement=Statement(claim, GIVEN),
         steps=derive.steps,
