@@ -135,7 +135,8 @@ class LatexScript(Script):
     def raised(self, base: str, exponent: str) -> str:
         if base.endswith("^2") and exponent.isdigit():  # the square of σ² is σ⁴
             return f"{base[:-1]}{{{2 * int(exponent)}}}"
-        base = f"{{{base}}}" if "^" in base else base
+        if "^" in base or re.search("'.*_", base):
+            base = f"{{{{}}{base}}}"  # the {} keeps TeX from taking the group off again where it holds one accented letter
         return f"{base}^{{{chr(92) + 'top' if exponent == 'T' else exponent}}}"
 
     def number(self, value: Rational) -> Form:

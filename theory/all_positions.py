@@ -23,11 +23,11 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
-from sympy import Dummy, Expr, MatMul, S, cancel, expand, factor, harmonic, summation
+from sympy import Dummy, Expr, MatMul, S, cancel, expand, factor, harmonic, summation, sympify
 from sympy.matrices.matrixbase import MatrixBase
 
 from theory.errors import SettingError
-from theory.exact import exact_scalar
+from theory.exact import exact_matrix, exact_scalar
 from theory.loss import gaussian_setting, one_step_moments, replaced, specialise, symmetric_symbols, written_out
 from theory.minimiser import general_minimum, global_minimiser
 from theory.notation import B, n, tau
@@ -57,6 +57,8 @@ class Weights(NamedTuple):
     def lengths(cls, probabilities: Mapping[int, Any], *, mean: bool = False) -> Weights:
         """Of a random length, {k: its probability}; `mean` if the layer divides by the length, which then must not be 0."""
         where = "Weights.lengths"
+        if not isinstance(probabilities, Mapping):
+            raise SettingError(f"{where}: probabilities must be a dict {{length: its probability}}, got a {type(probabilities).__name__}.")
         exact = {k: exact_scalar(where, f"the probability of {k}", p, SettingError) for k, p in probabilities.items()}
         least = 1 if mean else 0
         for k, p in exact.items():
@@ -90,7 +92,7 @@ class Weights(NamedTuple):
     def positions(cls, last: Any, *, first: int = 1, mean: bool = False) -> Weights:
         """Of a length uniform on first, …, last (a number or a symbol), first being 0 or 1."""
         end = exact_scalar("Weights.positions", "last", last, SettingError)
-        if first not in (0, 1) or (mean and first == 0) or end.is_positive is False or end.is_integer is False:
+        if type(first) is not int or first not in (0, 1) or (mean and first == 0) or end.is_positive is False or end.is_integer is False:
             raise SettingError(f"Weights.positions: the lengths are 1…n or, for sums, 0…n with a whole n ≥ 1; got {first}…{end}.")
         if mean:
             return cls.moments(harmonic(end) / end)
@@ -113,6 +115,9 @@ def _parts() -> tuple[Expr, Expr, Expr]:
 def averaged_loss(setting: Setting, weights: Weights, step: Any) -> Any:
     """E (ŷ − y_q)² of ŷ = (Σ p_i y_i x_i)ᵀ B x_q; what the setting says of the context length plays no part.
 
+    step  B, an exact d×d matrix
+    Raises SettingError for weights or a step of another kind.
+
     >>> from sympy import Identity, MatrixSymbol, symbols
     >>> from theory import Gaussian, Linear
     >>> d, n = symbols("d n", integer=True, positive=True)
@@ -124,13 +129,20 @@ def averaged_loss(setting: Setting, weights: Weights, step: Any) -> Any:
     >>> (averaged_loss(here, Weights.positions(n), best) - averaged_minimum(here, Weights.positions(n))).simplify()
     0
     """
+    weights = _checked("averaged_loss", weights)
+    step = exact_matrix("averaged_loss", "step", step, SettingError)
+    if any((size - setting.dimension).is_zero is False for size in map(sympify, step.shape)):
+        raise SettingError(f"averaged_loss: step must be {setting.dimension}×{setting.dimension}, got {step.shape[0]}×{step.shape[1]}.")
     with_label, pairs, own = _parts()
     average = weights.total_squared * pairs + weights.squares * own - 2 * weights.total * with_label + tau
     return specialise(average, setting, step=step)
 
 
 def averaged_minimiser(setting: Setting, weights: Weights) -> Any:
-    """B with the least averaged loss: (E Σp / E Σp²) times the best step of the effective length."""
+    """B with the least averaged loss: (E Σp / E Σp²) times the best step of the effective length. Raises SettingError."""
+    weights = _checked("averaged_minimiser", weights)
+    if weights.squares.is_zero:
+        raise SettingError("averaged_minimiser: every step is a minimiser where E Σ p_i² = 0, as no example is seen; give some a weight.")
     fixed = _fixed(replace(setting, context_length=n))
     at_length = (
         replaced(fixed, {n: weights.effective_length}) if not isinstance(fixed, MatrixBase) else fixed.subs(n, weights.effective_length)
@@ -145,7 +157,8 @@ def _fixed(setting: Setting) -> Any:
 
 
 def averaged_minimum(setting: Setting, weights: Weights) -> Any:
-    """The least averaged loss, τ − E Σp · tr(K B) at its minimiser."""
+    """The least averaged loss, τ − E Σp · tr(K B) at its minimiser. Raises SettingError."""
+    weights = _checked("averaged_minimum", weights)
     return specialise(general_minimum(), setting, step=averaged_minimiser(setting, weights), more={n: weights.total})
 
 
@@ -161,6 +174,16 @@ def price(setting: Setting, probabilities: Mapping[int, Any], *, mean: bool = Fa
     weights = Weights.lengths(probabilities, mean=mean)
     tuned = (p * averaged_minimum(setting, Weights.lengths({k: 1})) if k else p * setting.moments.tau for k, p in probabilities.items())
     return expand(averaged_minimum(setting, weights) - sum(tuned, S.Zero))
+
+
+def _checked(where: str, weights: Any) -> Weights:
+    """Three exact moments, none of them negative."""
+    if not isinstance(weights, Weights):
+        raise SettingError(f"{where}: weights must be Weights, such as Weights.positions(n), got a {type(weights).__name__}.")
+    found = Weights(*(exact_scalar(where, f"weights.{name}", value, SettingError) for name, value in weights._asdict().items()))
+    if any(value.is_negative for value in found):
+        raise SettingError(f"{where}: the moments of the weights must be ≥ 0, got {', '.join(map(str, found))}.")
+    return found
 
 
 @cache

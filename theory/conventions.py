@@ -134,6 +134,8 @@ class Convention:
         [12,  0],
         [ 0, 24]])
         """
+        if not isinstance(layer, LinearAttention):
+            raise AttentionError(f"{self.name}: layer must be a LinearAttention, got a {type(layer).__name__}.")
         length = self._length(context_length)
         if self.query_in_sum and not query_term_vanishes(layer):
             raise AttentionError(
@@ -157,9 +159,10 @@ class Convention:
         return length
 
     def _require(self, given: Mapping[str, Any]) -> None:
-        if set(given) != set(self.names):
+        if not isinstance(given, Mapping) or set(given) != set(self.names):
             needed = ", ".join(f"{name} {self.shape(name)}" for name in self.names)
-            raise AttentionError(f"{self.name}: needs {needed}; got {', '.join(given) or 'nothing'}.")
+            got = (", ".join(map(str, given)) or "nothing") if isinstance(given, Mapping) else f"a {type(given).__name__}"
+            raise AttentionError(f"{self.name}: needs {needed}; got {got}.")
 
 
 def query_term_vanishes(attention: LinearAttention) -> bool:
@@ -176,8 +179,9 @@ def takes_one_step(attention: LinearAttention) -> bool:
 
 def named(name: str) -> Convention:
     """The convention of a name, or AttentionError with the names that there are."""
-    if name not in CONVENTIONS:
-        raise AttentionError(f"convention: must be one of {', '.join(CONVENTIONS)}, got {name!r}.")
+    if not isinstance(name, str) or name not in CONVENTIONS:
+        got = repr(name) if isinstance(name, str) else f"a {type(name).__name__}"
+        raise AttentionError(f"convention: must be one of {', '.join(CONVENTIONS)}, got {got}.")
     return CONVENTIONS[name]
 
 

@@ -19,7 +19,7 @@ from sympy import Expr, Identity, MatMul, Max, Min, Rational, S, cancel, sqrt, t
 from theory.bayes import bayes_risk
 from theory.covariates import Gaussian
 from theory.errors import SettingError
-from theory.exact import exact_scalar
+from theory.exact import dimension_size, exact_scalar
 from theory.minimiser import global_minimiser
 from theory.notation import d, gamma_d, n, nu
 from theory.proportions import in_proportion, proportions
@@ -82,7 +82,17 @@ def _root(ratio: Any, noise: Any, more: Any) -> Expr:
 
 
 def ratio_of(bayes: Any, noise: Any) -> Expr:
-    """γ at which the limit of the Bayes risk is μ."""
+    """γ at which the limit of the Bayes risk is μ, 0 < μ ≤ 1. Raises SettingError.
+
+    >>> ratio_of(1, 0), ratio_of(Rational(1, 2), 1)
+    (0, 3/2)
+    """
+    where = "ratio_of"
+    bayes, noise = (exact_scalar(where, name, value, SettingError) for name, value in (("bayes", bayes), ("noise", noise)))
+    if bayes.is_positive is False or (1 - bayes).is_negative:
+        raise SettingError(f"{where}: bayes must be > 0 and ≤ 1, in units of the signal and without the noise, got {bayes}.")
+    if noise.is_negative:
+        raise SettingError(f"{where}: noise must be ≥ 0, got {noise}.")
     return (1 - bayes) * (noise + bayes) / bayes
 
 
@@ -115,7 +125,14 @@ def largest_gap(noise_variance: Any) -> LargestGap:
 
 
 def noise_of(gap: Any) -> Expr:
-    """The noise s at which the largest gap is g."""
+    """The noise s at which the largest gap is g, 0 < g ≤ ½: that of 4(1 + g)³ = 27(1 + s)g, for any g > 0. Raises SettingError.
+
+    >>> noise_of(Rational(1, 2)), noise_of(Rational(1, 3))
+    (0, 13/243)
+    """
+    gap = exact_scalar("noise_of", "gap", gap, SettingError)
+    if gap.is_positive is False:
+        raise SettingError(f"noise_of: gap must be > 0, got {gap}; the largest gap is ½, where there is no noise.")
     return 4 * (1 + gap) ** 3 / (27 * gap) - 1
 
 
@@ -133,22 +150,27 @@ def finite_gap(setting: Setting) -> Expr:
 
 
 def one_step_distance(size: Any, ratio: Any, noise: Any) -> Expr:
-    """How far the least loss of a layer is above its limit at d = `size`, in units of the signal: exact, positive, less than 1/(4d).
+    """How far the least loss of a layer is above its limit at d = `size`, in units of the signal: exact, positive, less than 1/(4d). Raises SettingError.
 
     >>> from sympy import Symbol, factor
     >>> factor(one_step_distance(d, 1, 0))
     1/(2*(2*d + 1))
     """
+    size = dimension_size("one_step_distance", size, SettingError)
+    ratio, noise = _checked("one_step_distance", ratio, noise)
     exact = _scaled_minimum().subs({n: ratio * size, d: size, nu: noise}, simultaneous=True)
     return cancel(together(exact - one_step_limit(ratio, noise)))
 
 
 def bayes_correction(ratio: Any, noise: Any) -> Expr:
-    """The limit of d (Bayes risk at d dimensions − its limit), in units of the signal: s μ²(1 − μ)/(s + μ²)², for s > 0.
+    """The limit of d (Bayes risk at d dimensions − its limit), in units of the signal: s μ²(1 − μ)/(s + μ²)², for s > 0. Raises SettingError.
 
     >>> bayes_correction(1, Rational(1, 2))
     1/9
     """
+    ratio, noise = _checked("bayes_correction", ratio, noise)
+    if noise.is_zero:
+        raise SettingError("bayes_correction: noise must be > 0, got 0; without noise give bayes_bounds a setting.")
     bayes = bayes_limit(ratio, noise)
     return noise * bayes**2 * (1 - bayes) / (noise + bayes**2) ** 2
 

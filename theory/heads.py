@@ -48,7 +48,8 @@ from sympy.matrices.matrixbase import MatrixBase
 
 from theory.attention import LinearAttention
 from theory.coefficients import Coefficients, coefficients
-from theory.errors import SettingError
+from theory.errors import AttentionError, SettingError
+from theory.exact import exact_scalar
 from theory.landscape import ACROSS, EPSILON, Signs, primitive, profile
 from theory.loss import written_out
 from theory.means import sign
@@ -124,19 +125,19 @@ def _column() -> _Column:
 
 
 def with_heads(found: Coefficients, heads: Any) -> Coefficients:
-    """The coefficients of the one head in d − H + 1 dimensions whose profile is that of H heads in d dimensions.
+    """The coefficients of the one head in d − H + 1 dimensions whose profile is that of H heads in d dimensions. Raises SettingError.
 
     >>> from theory.coefficients import Coefficients
     >>> with_heads(Coefficients(6, 2, 6, 2, 10, 40, 3), 1) == Coefficients(6, 2, 6, 2, 10, 40, 3)
     True
     """
-    values = dict(zip((p, q, alpha, beta, gamma, delta, tau), found, strict=True)) | {
-        EPSILON: found.epsilon,
-        _diagonal: sympify(heads) - 1,
-    }
+    count = exact_scalar("with_heads", "heads", heads, SettingError)
+    if count.is_integer is False or count.is_positive is False:
+        raise SettingError(f"with_heads: heads must be a whole number ≥ 1 or a symbol, got {count}.")
+    values = dict(zip((p, q, alpha, beta, gamma, delta, tau), found, strict=True)) | {EPSILON: found.epsilon, _diagonal: count - 1}
     column = _column()
     epsilon, keys, labels = (_tidied(part.xreplace(values)) for part in (column.epsilon, column.gamma, column.delta))
-    solved = (sympify(heads) - 1) * sympify(found.q) ** 2 / found.p
+    solved = (count - 1) * sympify(found.q) ** 2 / found.p
     return found._replace(alpha=_tidied(epsilon - found.beta), gamma=keys, delta=labels, tau=found.tau - solved)
 
 
@@ -149,7 +150,8 @@ def head_profile(setting: Setting, heads: int) -> HeadsProfile:
     >>> loss.subs(ratio, 0), loss.limit(ratio, oo)
     (3/2, 3/2)
     """
-    found, size = _checked(setting, heads, "head_profile")
+    heads = _count("head_profile", heads)
+    found, size = _checked(setting, "head_profile")
     if heads > size:
         raise SettingError(
             f"head_profile: values of {heads} heads with a profile need d ≥ {heads}, got d = {size}; with more heads every "
@@ -169,13 +171,15 @@ def stationary_points_of_heads(setting: Setting, heads: int) -> tuple[HeadsFamil
     >>> [(family.name, family.rank, family.kind) for family in stationary_points_of_heads(setting, 2) if family.kind != "saddle"]
     [('global minimum', 1, 'global minimum'), ('directions', 2, 'local minimum')]
     """
-    found, size = _checked(setting, heads, "stationary_points_of_heads")
+    heads = _count("stationary_points_of_heads", heads)
+    found, size = _checked(setting, "stationary_points_of_heads")
     return _Families(setting, found, size, heads).all()
 
 
 def spurious_minima_of_heads(setting: Setting, heads: int) -> Boolean:
     """Whether H heads have local minima that are not global ones: for numbers true or false, else the exact condition."""
-    found, size = _checked(setting, heads, "spurious_minima_of_heads")
+    heads = _count("spurious_minima_of_heads", heads)
+    found, size = _checked(setting, "spurious_minima_of_heads")
     if heads >= size:
         return S.false
     signs = Signs(with_heads(found, heads), size - heads + 1, not sympify(tuple(found)).free_symbols)
@@ -202,7 +206,7 @@ def heads_with_spurious_minima(setting: Setting) -> tuple[int, ...]:
     >>> heads_with_spurious_minima(setting)
     (2,)
     """
-    found, size = _checked(setting, 1, "heads_with_spurious_minima")
+    found, size = _checked(setting, "heads_with_spurious_minima")
     if sympify(tuple(found)).free_symbols:
         raise SettingError("heads_with_spurious_minima: n and σ² must be numbers; spurious_minima_of_heads gives the condition in symbols.")
     return tuple(heads for heads in range(1, int(size)) if spurious_minima_of_heads(setting, heads) == S.true)
@@ -211,13 +215,20 @@ def heads_with_spurious_minima(setting: Setting) -> tuple[int, ...]:
 def loss_of_heads(setting: Setting, layers: Sequence[LinearAttention]) -> Expr:
     """E (ŷ − y_q)² of the sum of the layers' predictions, for d a number; the layers may hold symbols.
 
+    Raises AttentionError for layers that are none, SettingError as `head_profile` does.
+
     >>> from theory import Gaussian, Linear, Setting, in_context_loss
     >>> setting = Setting(covariates=Gaussian.isotropic(2), response=Linear.isotropic(2), noise_variance=0, context_length=1)
     >>> layer = LinearAttention(Matrix([1, 2, 3]), Matrix(3, 3, range(9)))
     >>> loss_of_heads(setting, [layer]) == in_context_loss(setting, layer)
     True
     """
-    found, size = _checked(setting, 1, "loss_of_heads")
+    if not isinstance(layers, Sequence):
+        raise AttentionError(f"loss_of_heads: layers must be a list of LinearAttention, one a head, got a {type(layers).__name__}.")
+    for index, layer in enumerate(layers):
+        if not isinstance(layer, LinearAttention):
+            raise AttentionError(f"loss_of_heads: layers[{index}] must be a LinearAttention, got a {type(layer).__name__}.")
+    found, size = _checked(setting, "loss_of_heads")
     if any(layer.dimension != size for layer in layers):
         raise SettingError(f"loss_of_heads: the setting is {size}-dimensional; a layer in d dimensions has a (d+1)×1 value.")
     root = _root(setting)
@@ -244,11 +255,17 @@ def loss_of_heads(setting: Setting, layers: Sequence[LinearAttention]) -> Expr:
     return expand(total)
 
 
-def _checked(setting: Setting, heads: int, where: str) -> tuple[Coefficients, Integer]:
+def _count(where: str, heads: Any) -> int:
+    """A whole number ≥ 1."""
+    count = exact_scalar(where, "the number of heads", heads, SettingError)
+    if not (count.is_Integer and count.is_positive):
+        raise SettingError(f"{where}: the number of heads must be a whole number ≥ 1, got {count}.")
+    return int(count)
+
+
+def _checked(setting: Setting, where: str) -> tuple[Coefficients, Integer]:
     """The coefficients and the dimension."""
     size = setting.dimension
-    if not isinstance(heads, int) or heads < 1:
-        raise SettingError(f"{where}: the number of heads must be a whole number ≥ 1, got {heads}.")
     if not size.is_Integer:
         raise SettingError(f"{where}: the dimension must be a number, got {size}; n and σ² may be symbols.")
     found = coefficients(setting)

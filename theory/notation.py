@@ -432,6 +432,7 @@ NAMES: tuple[Name, ...] = (
     Name("beta_h", r"\beta", "β", "coefficient β of the profile"),
     Name("alpha_h", r"\alpha", "α", "coefficient α of the profile: of one head in g dimensions"),
     Name("gamma_h", r"\gamma", "γ", "coefficient γ of the profile"),
+    Name("delta_0", r"\delta_0", "δ₀", "what δ of h heads is a multiple of"),
     Name("delta_h", r"\delta", "δ", "coefficient δ of the profile"),
     *(
         Name(f"{name}_any", latex, text, f"{text} of numbers of which no more is known")

@@ -17,6 +17,7 @@ from sympy.matrices.matrixbase import MatrixBase
 from theory.attention import LinearAttention
 from theory.conventions import CONVENTIONS, Convention, named
 from theory.covariates import Gaussian
+from theory.errors import SettingError
 from theory.exact import is_zero_matrix
 from theory.loss import symmetric_symbols
 from theory.minimiser import global_minimiser
@@ -81,12 +82,14 @@ def minimiser(convention: Convention | str, setting: Setting) -> dict[str, Any]:
     """The weights of a convention that are the global minimiser of a setting's in-context loss, with the scale of the paper's statement.
 
     Exact: matrices where the setting's are, else matrix expressions. The normalisation is the convention's, whatever the setting says.
-    Raises AttentionError for an unknown name.
+    Raises AttentionError for an unknown name, SettingError for a setting that is none.
 
     >>> minimiser("wu", SETTINGS["wu"])["Gamma"]
     (N*psi2)*((N*psi2 + psi2)*H + (psi2*Trace(H) + sigma2)*I)**(-1)
     """
-    chosen = named(convention) if isinstance(convention, str) else convention
+    chosen = convention if isinstance(convention, Convention) else named(convention)
+    if not isinstance(setting, Setting):
+        raise SettingError(f"minimiser: setting must be a Setting, got a {type(setting).__name__}.")
     step = global_minimiser(replace(setting, normalisation=S.One)).step
     scale = SCALES[chosen.name](step, setting.context_length) if chosen.name in SCALES else S.One
     scale = S.One if is_zero_matrix(step) else scale  # no signal: any layer that predicts 0

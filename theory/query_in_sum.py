@@ -54,7 +54,7 @@ from theory.covariates import CovariateLaw, GaussianMixture
 from theory.covariates.elliptical import Elliptical, chi_power
 from theory.covariates.independent import IndependentCoordinates
 from theory.errors import AttentionError, SettingError, UndefinedMoment, UnknownMoment
-from theory.exact import is_zero_matrix
+from theory.exact import dimension_size, exact_scalar, is_zero_matrix
 from theory.loss import in_context_loss, replaced, specialise, written_out
 from theory.means import sign
 from theory.names import covariate_entries, covariate_law
@@ -184,12 +184,20 @@ def gaussian_query_cost() -> Expr:
 
 def existence(dimension: int = 2) -> dict[str, Status]:
     """Whether the loss exists for every layer: by the name of each law of the repository, with its default parameters, a status marked as
-    in `theory.table`."""
+    in `theory.table`. Raises SettingError for a dimension that is no whole number ≥ 1."""
+    dimension = dimension_size("existence", dimension, SettingError)
+    if not dimension.is_Integer:
+        raise SettingError(f"existence: dimension must be a number, got {dimension}; whether the sixth moment exists depends on it.")
+    dimension = int(dimension)
     return {name: existence_of(covariate_law(name, dimension)) for name in covariate_entries() if name not in ALIASES}
 
 
 def existence_of(law: CovariateLaw) -> Status:
-    """The same for one law in a number of dimensions."""
+    """The same for one law in a number of dimensions. Raises SettingError for another."""
+    if not isinstance(law, CovariateLaw):
+        raise SettingError(f"existence_of: law must be a covariate law such as Gaussian(...), got a {type(law).__name__}.")
+    if not sympify(law.dimension).is_Integer:
+        raise SettingError(f"existence_of: the dimension of the law must be a number, got {law.dimension}.")
     try:
         setting = Setting(covariates=law, response=Linear.isotropic(law.dimension), noise_variance=0, context_length=1)
         query_in_sum_loss(setting, LinearAttention(ImmutableMatrix.ones(law.dimension + 1, 1), eye(law.dimension + 1)))
@@ -259,8 +267,11 @@ def query_in_sum_profile(setting: Setting, *, weight: Any = 1) -> QueryProfile:
     At v ≠ 0 the loss is a strictly convex quadratic in (A, c), and the scale (v, M) → (sv, M/s) and rotations are symmetries still, so the
     stationary points are those of f on [0, ∞], with the kinds that they have there, and the ones with v = 0, as in `theory.landscape`. The
     ends are as without the query: r = 0 is the global minimum, at r = ∞ (v_y = 0, A = 0) and at v = 0 the query's term vanishes.
-    Raises SettingError for other settings, UndefinedMoment where the sixth moment does not exist.
+    Raises SettingError for other settings and for a weight that is no number, UndefinedMoment where the sixth moment does not exist.
     """
+    weight = exact_scalar("query_in_sum_profile", "weight", weight, SettingError)
+    if weight.free_symbols:
+        raise SettingError(f"query_in_sum_profile: weight must be a number, got {weight}; the roots of a polynomial are counted.")
     law, d = setting.covariates, setting.dimension
     if not isinstance(law, Elliptical):
         raise SettingError(

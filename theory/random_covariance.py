@@ -30,7 +30,7 @@ from sympy.polys.matrices.exceptions import DMNonInvertibleMatrixError
 
 from theory.covariates import Gaussian
 from theory.errors import SettingError
-from theory.exact import dimension_size, exact_scalar
+from theory.exact import dimension_size, exact_matrix, exact_scalar
 from theory.loss import gaussian_setting, general_one_step_loss, replaced, specialise
 from theory.minimiser import normal_equations
 from theory.notation import Sigma, W, d, k, n, sigma2, tau
@@ -109,31 +109,42 @@ def _mean(expr: Any, moments: TraceMoments) -> Expr:
 
 
 def isotropic_step(moments: TraceMoments, noise_variance: Any, context_length: Any) -> Expr:
-    """β: the best step is βI, if W = I and the means of Σ², Σ³ and tr(Σ) Σ² are multiples of the identity.
+    """β: the best step is βI, if W = I and the means of Σ², Σ³ and tr(Σ) Σ² are multiples of the identity. Raises SettingError.
 
     >>> isotropic_step(TraceMoments.exponential(d), sigma2, n)
     1/(d + 3*n + sigma2 + 5)
     """
-    values = _checked(noise_variance, context_length)
+    moments, values = _moments("isotropic_step", moments), _checked(noise_variance, context_length)
     G, R, K = _equations()
     return cancel((_mean(Trace(K), moments) / _mean(Trace(G * R), moments)).subs(values))
 
 
 def isotropic_risk(moments: TraceMoments, noise_variance: Any, context_length: Any) -> Expr:
-    """The risk of that step."""
-    values = _checked(noise_variance, context_length)
+    """The risk of that step. Raises SettingError."""
+    moments, values = _moments("isotropic_risk", moments), _checked(noise_variance, context_length)
     aligned = isotropic_step(moments, noise_variance, context_length) * _mean(Trace(_equations()[2]), moments)
     return cancel(moments.first + values[sigma2] - values[n] * aligned)
 
 
 def isotropic_floor(moments: TraceMoments) -> Expr:
-    """What the risk of that step keeps above σ² for n → ∞: E tr Σ(I − cΣ)², c = E tr Σ² / E tr Σ³.
+    """What the risk of that step keeps above σ² for n → ∞: E tr Σ(I − cΣ)², c = E tr Σ² / E tr Σ³. Raises SettingError.
 
     >>> isotropic_floor(TraceMoments.exponential(d)), isotropic_floor(TraceMoments.wishart(d, k)).subs({d: 1, k: 1})
     (d/3, 2/5)
     """
+    moments = _moments("isotropic_floor", moments)
     c = moments.square / moments.cube
     return factor(moments.first - 2 * c * moments.square + c**2 * moments.cube)
+
+
+def _moments(where: str, moments: Any) -> TraceMoments:
+    """Exact, and not known to be 0 or less."""
+    if not isinstance(moments, TraceMoments):
+        raise SettingError(f"{where}: moments must be TraceMoments, such as TraceMoments.exponential(d), got a {type(moments).__name__}.")
+    found = TraceMoments(*(exact_scalar(where, f"moments.{name}", value, SettingError) for name, value in moments._asdict().items()))
+    if any(value.is_positive is False for value in found):
+        raise SettingError(f"{where}: the moments of Σ must be > 0, got {', '.join(map(str, found))}.")
+    return found
 
 
 def _checked(noise_variance: Any, context_length: Any) -> dict[Any, Any]:
@@ -155,7 +166,11 @@ class Mixture(NamedTuple):
     @classmethod
     def of(cls, outcomes: Iterable[tuple[Any, Any]], *, prior: Any, noise_variance: Any, context_length: Any) -> Mixture:
         """From (probability, Σ), explicit matrices, and the covariance of the task vector. Raises SettingError."""
-        pairs = [(exact_scalar("Mixture", "a probability", p, SettingError), matrix) for p, matrix in outcomes]
+        given = list(outcomes) if isinstance(outcomes, Iterable) else [outcomes]
+        for one in given:
+            if not isinstance(one, tuple) or len(one) != 2:
+                raise SettingError(f"Mixture: outcomes must be pairs (probability, Σ), got a {type(one).__name__}.")
+        pairs = [(exact_scalar("Mixture", "a probability", p, SettingError), matrix) for p, matrix in given]
         whole = sum((p for p, _ in pairs), S.Zero)
         if whole != 1 or any(p.is_negative for p, _ in pairs):
             raise SettingError(f"Mixture: the probabilities must be ≥ 0 and add up to 1, got {', '.join(str(p) for p, _ in pairs)}.")
@@ -190,7 +205,11 @@ class Mixture(NamedTuple):
         return _solved([(p, *(specialise(part, here) for part in normal_equations())) for p, here in self.settings])
 
     def risk(self, step: Any) -> Expr:
-        """The risk of one step with B."""
+        """The risk of one step with B, an exact d×d matrix. Raises SettingError."""
+        step = exact_matrix("Mixture.risk", "step", step, SettingError)
+        size = self.settings[0][1].dimension
+        if step.shape != (size, size):
+            raise SettingError(f"Mixture.risk: step must be {size}×{size}, got {step.shape[0]}×{step.shape[1]}.")
         return sum((p * specialise(general_one_step_loss(), here, step=step) for p, here in self.settings), S.Zero)
 
     def floor(self) -> Expr:

@@ -51,14 +51,26 @@ def left_over() -> Expr:
     return expectation(BilinearForm(rest) ** 2, *laws)
 
 
-@cache
 def trace_moment(power: int) -> Expr:
-    """E tr (XᵀX)^p for white covariates, n and d symbols.
+    """E tr (XᵀX)^p for white covariates, n and d symbols. Raises SettingError for a power that is no whole number ≥ 1.
 
     >>> trace_moment(2)
     d**2*n + d*n**2 + d*n
     """
+    return _symbolic_moment(_power("trace_moment", power))
+
+
+@cache
+def _symbolic_moment(power: int) -> Expr:
     return expectation(Trace((X.T * X) ** power), _WHITE)
+
+
+def _power(where: str, value: Any) -> int:
+    """A whole number ≥ 1."""
+    power = exact_scalar(where, "power", value, SettingError)
+    if not (power.is_Integer and power.is_positive):
+        raise SettingError(f"{where}: power must be a whole number ≥ 1, got {power}.")
+    return int(power)
 
 
 def step_size(setting: Setting) -> Expr:
@@ -109,14 +121,13 @@ def unstable_probability(setting: Setting) -> Expr:
 
 
 def markov_bound(setting: Setting, power: int) -> Expr:
-    """E tr (ηXᵀX)^p / 2^p ≥ P(ηλ_max ≥ 2), exact; symbolic sizes where p is small.
+    """E tr (ηXᵀX)^p / 2^p ≥ P(ηλ_max ≥ 2), exact; symbolic sizes where p is small. Raises SettingError, UnknownMoment.
 
     >>> from theory import Gaussian, Linear
     >>> markov_bound(Setting(covariates=Gaussian.isotropic(d), response=Linear.isotropic(d), noise_variance=0, context_length=n), 2)
     d*n/(4*d + 4*n + 4)
     """
-    if power < 1:
-        raise SettingError(f"markov_bound: power must be a whole number ≥ 1, got {power}.")
+    power = _power("markov_bound", power)
     size, length = setting.dimension, setting.context_length
     if size.is_Integer and length.is_Integer:
         moment = _numeric_moment(int(size), int(length), power)

@@ -140,7 +140,7 @@ def formula(text: str) -> str:
     text = re.sub(f"[{''.join(_RAISED)}]+", lambda m: "^{" + "".join(_RAISED[c] for c in m[0]).strip() + "}", text)
     text = re.sub(f"[{''.join(_LOWERED)}]+", lambda m: "_{" + "".join(_LOWERED[c] for c in m[0]) + "}", text)
     text = re.sub(r"(?<=[A-Za-zα-ωΑ-Ω}])\*", r"_\\star ", text)
-    text = re.sub(r"\^\(([^()]*)\)", r"^{\1}", text)
+    text = re.sub(r"\^\(([^()]*)\)|\^([½¼])", lambda m: f"^{{{m[1] or m[2]}}}", text)
     text = re.sub(r"_([A-Za-z]{2,})", r"_{\\mathrm{\1}}", text)
     text = re.sub(r"(?<![A-Za-z\\{])(tr|rank|diag|vec|iff|if|and|or|E|N(?=\())(?![A-Za-z])", lambda m: _FUNCTIONS[m[0]] + " ", text)
     out = []

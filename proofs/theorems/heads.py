@@ -43,7 +43,7 @@ PARTS = {
     beta: LEFT,
     alpha: _cleared(_FOUND.alpha, LEFT / n),
     gamma: _cleared(_FOUND.gamma, LEFT / n),
-    delta: _cleared(_FOUND.delta, LEFT / n),
+    delta: Named("delta_0", _cleared(_FOUND.delta, LEFT / n)),  # by a name, as a fraction with it breaks over no line
     tau: _cleared(_FOUND.margin, LEFT / n**2),
 }
 
