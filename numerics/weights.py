@@ -126,13 +126,13 @@ def load(path: str | os.PathLike[str], convention: str) -> ImportedAttention:
     Keys are the names of the convention's parameters; a prefix (`attn.W_K`) and a suffix `.weight` are tolerated where only one key fits.
     All floating point numbers are widened to float64. Raises WeightsError, of one line.
     """
+    path, where = _located(path)
     try:
         chosen = conventions.named(convention)
     except AttentionError as error:
         raise WeightsError(str(error)) from None
-    where = f"weights {_printable(str(path))}"
     try:
-        found = _read(Path(path))
+        found = _read(path)
         keys = _keys(found, chosen)
         weights = {symbol.name: _heads(symbol, keys[symbol.name], found, chosen) for symbol in chosen.parameters}
         return ImportedAttention(chosen, weights, unused=(key for key in found if key not in keys.values()))
@@ -150,20 +150,38 @@ def save(
 
     Returns the weights, float64, each rounded once. Raises WeightsError, of one line, also where the paper has no such weights.
     """
-    where = f"weights {_printable(str(path))}"
-    written = WRITERS.get(Path(path).suffix.lower())
+    path, where = _located(path)
+    written = WRITERS.get(path.suffix.lower())
     if written is None:
         raise WeightsError(f"{where}: the suffix must be one of {', '.join(WRITERS)}.")
+    if getattr(context_length, "free_symbols", None):
+        raise WeightsError(f"{where}: context_length must be a number where weights are written, got {context_length}.")
     try:
         exact = conventions.named(convention).weights(_exact_layer(layer), context_length)
-    except TheoryError as error:
+        weights = {name: _rounded(name, matrix) for name, matrix in exact.items()}
+    except (TheoryError, WeightsError) as error:
         raise WeightsError(f"{where}: {error}") from None
-    weights = {name: to_tensor(matrix) for name, matrix in exact.items()}
     try:
-        Path(path).write_bytes(written(weights))
-    except OSError as error:
-        raise WeightsError(f"{where}: cannot be written ({error.strerror or error}).") from None
+        path.write_bytes(written(weights))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{where}: cannot be written ({getattr(error, 'strerror', None) or error}).") from None
     return weights
+
+
+def _located(path: str | os.PathLike[str]) -> tuple[Path, str]:
+    """The path, and how a message names it"""
+    try:
+        return Path(path), f"weights {_printable(str(path))}"
+    except TypeError:
+        raise WeightsError(f"weights: path must be a path, got a {type(path).__name__}.") from None
+
+
+def _rounded(name: str, matrix: Any) -> Tensor:
+    """An exact weight in float64"""
+    tensor = to_tensor(matrix)
+    for i, j in (~tensor.isfinite()).nonzero()[:1].tolist():
+        raise WeightsError(f"{name}[{i}, {j}] = {matrix[i, j].evalf(3)} is beyond the greatest float64; weights must be finite there.")
+    return tensor
 
 
 def _exact_layer(layer: LinearAttention | tuple[Tensor, Tensor]) -> LinearAttention:
@@ -171,11 +189,20 @@ def _exact_layer(layer: LinearAttention | tuple[Tensor, Tensor]) -> LinearAttent
         if not layer.is_explicit or layer.value.free_symbols or layer.key_query.free_symbols:
             raise AttentionError("save: the layer must have numbers for its parameters, not symbols.")
         return layer
-    value, key_query = (torch.as_tensor(part).detach().cpu() for part in layer)
-    if value.ndim != 1 or key_query.shape != (len(value), len(value)) or not (value.isfinite().all() and key_query.isfinite().all()):
-        shapes = f"{tuple(value.shape)} and {tuple(key_query.shape)}"
-        raise AttentionError(f"save: needs v (d+1,) and M (d+1, d+1) of finite numbers, got {shapes}.")
+    if not isinstance(layer, tuple | list) or len(layer) != 2:
+        got = f"a {type(layer).__name__}" + (f" of length {len(layer)}" if isinstance(layer, tuple | list) else "")
+        raise WeightsError(f"save: layer must be a LinearAttention, or v and M as a pair of tensors, got {got}.")
+    value, key_query = (_weight(_tensor(part, name), name).cpu() for part, name in zip(layer, ("v", "M"), strict=True))
+    if value.ndim != 1 or key_query.shape != (len(value), len(value)):
+        raise WeightsError(f"save: needs v (d+1,) and M (d+1, d+1), got {tuple(value.shape)} and {tuple(key_query.shape)}.")
     return LinearAttention(to_exact(value[:, None]), to_exact(key_query))
+
+
+def _tensor(part: Any, name: str) -> Tensor:
+    try:
+        return torch.as_tensor(part)
+    except (TypeError, ValueError, RuntimeError):
+        raise WeightsError(f"save: {name} must be a tensor, got a {type(part).__name__}.") from None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -150,7 +150,9 @@ def finite_gap(setting: Setting) -> Expr:
 
 
 def one_step_distance(size: Any, ratio: Any, noise: Any) -> Expr:
-    """How far the least loss of a layer is above its limit at d = `size`, in units of the signal: exact, positive, less than 1/(4d). Raises SettingError.
+    """How far the least loss of a layer is above its limit at d = `size`, in units of the signal: exact, positive, less than 1/(4d).
+
+    Raises SettingError.
 
     >>> from sympy import Symbol, factor
     >>> factor(one_step_distance(d, 1, 0))
@@ -163,14 +165,16 @@ def one_step_distance(size: Any, ratio: Any, noise: Any) -> Expr:
 
 
 def bayes_correction(ratio: Any, noise: Any) -> Expr:
-    """The limit of d (Bayes risk at d dimensions − its limit), in units of the signal: s μ²(1 − μ)/(s + μ²)², for s > 0. Raises SettingError.
+    """The limit of d (Bayes risk at d dimensions − its limit), in units of the signal: s μ²(1 − μ)/(s + μ²)², for s > 0.
+
+    Raises SettingError.
 
     >>> bayes_correction(1, Rational(1, 2))
     1/9
     """
     ratio, noise = _checked("bayes_correction", ratio, noise)
     if noise.is_zero:
-        raise SettingError("bayes_correction: noise must be > 0, got 0; without noise give bayes_bounds a setting.")
+        raise SettingError("bayes_correction: noise must be > 0, got 0; without noise the Bayes risk is at its limit at every size.")
     bayes = bayes_limit(ratio, noise)
     return noise * bayes**2 * (1 - bayes) / (noise + bayes**2) ** 2
 

@@ -427,13 +427,13 @@ NAMES: tuple[Name, ...] = (
     Name("J", "J", "J", "polynomial with the sign of (F₂ − F₁)(ρ₂ − ρ₁)"),
     Name("J_1", "J_1", "J₁", "turning polynomial at the ratio ρ₁"),
     Name("J_infty", r"J_\infty", "J_∞", "its leading coefficient, over β times α + β"),
-    Name("d_0", "d", "d", "dimension of a covariate"),
-    Name("p_h", "p", "p", "coefficient p of the profile"),
-    Name("beta_h", r"\beta", "β", "coefficient β of the profile"),
-    Name("alpha_h", r"\alpha", "α", "coefficient α of the profile: of one head in g dimensions"),
-    Name("gamma_h", r"\gamma", "γ", "coefficient γ of the profile"),
+    Name("d_0", "d_0", "d₀", "dimension of a covariate"),
+    Name("p_h", "p_h", "p_h", "coefficient p of the profile"),
+    Name("beta_h", r"\beta_h", "β_h", "coefficient β of the profile"),
+    Name("alpha_h", r"\alpha_h", "α_h", "coefficient α of the profile: of one head in g dimensions"),
+    Name("gamma_h", r"\gamma_h", "γ_h", "coefficient γ of the profile"),
     Name("delta_0", r"\delta_0", "δ₀", "what δ of h heads is a multiple of"),
-    Name("delta_h", r"\delta", "δ", "coefficient δ of the profile"),
+    Name("delta_h", r"\delta_h", "δ_h", "coefficient δ of the profile"),
     *(
         Name(f"{name}_any", latex, text, f"{text} of numbers of which no more is known")
         for name, latex, text in (

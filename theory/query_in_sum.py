@@ -185,11 +185,10 @@ def gaussian_query_cost() -> Expr:
 def existence(dimension: int = 2) -> dict[str, Status]:
     """Whether the loss exists for every layer: by the name of each law of the repository, with its default parameters, a status marked as
     in `theory.table`. Raises SettingError for a dimension that is no whole number ≥ 1."""
-    dimension = dimension_size("existence", dimension, SettingError)
-    if not dimension.is_Integer:
-        raise SettingError(f"existence: dimension must be a number, got {dimension}; whether the sixth moment exists depends on it.")
-    dimension = int(dimension)
-    return {name: existence_of(covariate_law(name, dimension)) for name in covariate_entries() if name not in ALIASES}
+    size = dimension_size("existence", dimension, SettingError)
+    if not size.is_Integer:
+        raise SettingError(f"existence: dimension must be a number, got {size}; laws by name have one.")
+    return {name: existence_of(covariate_law(name, int(size))) for name in covariate_entries() if name not in ALIASES}
 
 
 def existence_of(law: CovariateLaw) -> Status:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
-import click
+from numerics.questions import INTERRUPTED
 
-from numerics.train import OneLineErrors
+
+def _leave(*_: object) -> NoReturn:
+    os.write(2, f"{INTERRUPTED}\n".encode())
+    os._exit(130)
+
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # the imports take seconds, and an exception amid them may come out as any other; when a question begins, it is an exception again
+    signal.signal(signal.SIGINT, _leave)
+
+import click  # noqa: E402
+
+from numerics.train import OneLineErrors  # noqa: E402
 
 NAMES = sorted(path.stem.replace("_", "-") for path in Path(__file__).parent.glob("[a-z]*.py") if path.stem != "answer")
 

@@ -30,7 +30,7 @@ from numerics.samplers import PromptSampler
 from theory import Linear, Setting
 from theory.all_positions import Weights, averaged_loss, averaged_minimiser, averaged_minimum
 
-CHUNK = 1 << 12
+CHUNK, NUMBERS, MOST = 1 << 12, 1 << 20, 1 << 28
 COLOURS = ("#111111", "#c2410c", "#1f6fb4", "#5b8c3a")
 
 
@@ -88,8 +88,9 @@ class Sampled:
         """Covariates (batch, n+1, d) and labels (batch, n+1), every time the same."""
         generator = Generator().manual_seed(self.seed)
         sampler = PromptSampler(self.setting, dtype=torch.float64, device=torch.device("cpu"), generator=generator)
-        for start in range(0, self.prompts, CHUNK):
-            yield sampler.sequences(min(CHUNK, self.prompts - start))
+        size = max(1, min(CHUNK, NUMBERS // (self.context * int(self.setting.dimension) ** 2)))
+        for start in range(0, self.prompts, size):
+            yield sampler.sequences(min(size, self.prompts - start))
 
     def fit(self, case: Case, direction: Tensor) -> tuple[float, float]:
         """tr(JB) for the B that solves E[Σ_k p_k (S_k W S_k + σ² S_k)] B = E[Σ_k p_k S_k W], and its standard error."""
@@ -106,23 +107,27 @@ class Sampled:
         along = (torch.linalg.solve(system.mean(0).mT, direction.mT).mT @ (target - system @ step)).diagonal(dim1=1, dim2=2).sum(1)
         return float((direction @ step).trace()), float(along.std()) / self.prompts**0.5
 
-    def losses(self, step: Tensor, case: Case) -> tuple[Tensor, Tensor]:
-        """The mean squared error of one step at each length (n,), and averaged over the lengths within each prompt (prompts,)."""
-        weights, total, averages = self._weights(case), torch.zeros(self.context, dtype=torch.float64), []
+    def losses(self, step: Tensor, case: Case) -> tuple[Tensor, Tensor, Tensor]:
+        """The mean squared error of one step at each length and its standard error, both (n,), and what it is in each prompt, averaged over
+        the lengths (prompts,)."""
+        weights, averages = self._weights(case), []
+        total, squares = torch.zeros(2, self.context, dtype=torch.float64)
         for x, y in self.chunks():
             sums = (y[..., None] * x)[:, :-1].cumsum(1) / (self._lengths[:, None] if case.mean else 1)
             errors = ((sums @ step * x[:, 1:]).sum(-1) - y[:, 1:]).square()
             total += errors.sum(0)
+            squares += errors.square().sum(0)
             averages.append(errors @ weights)
-        return total / self.prompts, torch.cat(averages)
+        mean = total / self.prompts
+        return mean, (squares / self.prompts - mean.square()).clamp(min=0).sqrt() / self.prompts**0.5, torch.cat(averages)
 
     def _weights(self, case: Case) -> Tensor:
         return torch.tensor([number(case.probabilities.get(k, Rational(0))) for k in range(1, self.context + 1)], dtype=torch.float64)
 
 
-@question
-@click.option("--dimension", default=3, show_default=True, help="d")
-@click.option("--context", default=20, show_default=True, help="n, the longest context")
+@question("one layer for contexts of every length")
+@click.option("--dimension", type=click.IntRange(min=1, max=20), default=3, show_default=True, help="d")
+@click.option("--context", type=click.IntRange(min=1, max=400), default=20, show_default=True, help="n, the longest context")
 @click.option("--noise", default="1/4", show_default=True, help="σ²")
 @click.option("--covariates", default="isotropic", show_default=True, help="Σ: isotropic, or a matrix")
 @click.option("--response", default="isotropic", show_default=True, help="W: isotropic, inverse (Σ⁻¹), or a matrix")
@@ -139,6 +144,9 @@ def command(prompts: int, seed: int, **values: object) -> Answer:
             f"--covariates {config.covariates} --response {config.response}: measured here for Gaussian covariates and linear responses "
             "only; give matrices."
         )
+    most = MOST // (context * config.dimension**2)
+    if prompts > most:
+        raise ConfigError(f"--prompts {prompts}: too many to sample with n = {context}, d = {config.dimension}; give at most {most}.")
     covariance = to_tensor(setting.covariates.second_moment.as_explicit())
     sampled, compared = Sampled(setting, prompts, seed), cases(context)
     checks: list[Check] = []
@@ -148,8 +156,8 @@ def command(prompts: int, seed: int, **values: object) -> Answer:
     at_lengths = {}
     for case in compared[1:3]:
         best = averaged_minimiser(setting, case.weights)
-        each, averages = sampled.losses(to_tensor(best.as_explicit()), case)
-        at_lengths[case.name] = each
+        each, errors, averages = sampled.losses(to_tensor(best.as_explicit()), case)
+        at_lengths[case.name] = each, errors
         mean, error = float(averages.mean()), float(averages.std()) / prompts**0.5
         minimum = number(averaged_minimum(setting, case.weights))
         checks.append(Check(f"averaged loss, {case.name}", minimum, mean, error))
@@ -169,7 +177,12 @@ def command(prompts: int, seed: int, **values: object) -> Answer:
 
 
 def _drawn(
-    setting: Setting, compared: tuple[Case, ...], covariance: Tensor, checks: list[Check], at_lengths: dict[str, Tensor], title: str
+    setting: Setting,
+    compared: tuple[Case, ...],
+    covariance: Tensor,
+    checks: list[Check],
+    at_lengths: dict[str, tuple[Tensor, Tensor]],
+    title: str,
 ) -> bytes:
     figure = Figure(figsize=(12, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -181,8 +194,9 @@ def _drawn(
         risks = [number(averaged_loss(setting, Weights.lengths({k: 1}, mean=case.mean), best)) for k in lengths]
         left.plot(lengths, [risk / floor for risk, floor in zip(risks, least, strict=True)], color=colour, label=f"best for {case.name}")
         if case.name in at_lengths:
-            ratios = [float(value) / floor for value, floor in zip(at_lengths[case.name], least, strict=True)]
-            left.plot(lengths, ratios, "o", color=colour, markersize=3.5, label=f"{case.name}, sampled")
+            means, errors = (part / torch.tensor(least, dtype=torch.float64) for part in at_lengths[case.name])
+            label = f"{case.name}, sampled ± 2 s.e."
+            left.errorbar(lengths, means, 2 * errors, fmt="o", color=colour, markersize=3.5, capsize=2, linewidth=1, label=label)
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.set(
         xlabel="k, examples before the prediction",

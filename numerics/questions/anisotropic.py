@@ -14,6 +14,7 @@ import click
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from sympy import Rational, diag
 from torch import Generator, Tensor
 
@@ -23,7 +24,7 @@ from numerics.evaluate import DTYPE, number, to_tensor
 from numerics.figures import png
 from numerics.objective import ExactObjective
 from numerics.polynomial import LossPolynomial
-from numerics.questions.answer import Answer, Check, question
+from numerics.questions.answer import Answer, Check, nonnegative, question
 from numerics.samplers import PromptSampler
 from theory import Gaussian, Linear, Setting
 from theory.anisotropic import AnisotropicPoint, anisotropic_points, completeness, spectrum
@@ -97,8 +98,15 @@ def sampled_loss(setting: Setting, polynomial: LossPolynomial, theta: Tensor, pr
     return float(losses.mean()), float(losses.std()) / BATCHES**0.5
 
 
-@question
-@click.option("--eigenvalue", multiple=True, default=("4", "2", "1/4"), show_default=True, help="of Σ^½WΣ^½; once for each dimension")
+@question("where training ends with preferred directions")
+@click.option(
+    "--eigenvalue",
+    multiple=True,
+    default=("4", "2", "1/4"),
+    show_default=True,
+    callback=nonnegative,
+    help=f"of Σ^½WΣ^½; once for each dimension, {LARGEST} at most",
+)
 @click.option("--context", type=click.IntRange(min=1), default=40, show_default=True, help="n")
 @click.option("--noise", default="1/2", show_default=True, help="σ²")
 def command(prompts: int, seed: int, eigenvalue: tuple[str, ...], context: int, noise: str) -> Answer:
@@ -109,6 +117,8 @@ def command(prompts: int, seed: int, eigenvalue: tuple[str, ...], context: int, 
     minima on sampled prompts.
     """
     values = sorted((rational("--eigenvalue", text) for text in eigenvalue), reverse=True)
+    if not values[0]:
+        raise ConfigError("--eigenvalue: all are 0, so no layer predicts better than 0 does; give one that is positive.")
     if len(values) > LARGEST:
         raise ConfigError(f"--eigenvalue: points are listed up to d = {LARGEST} here, got {len(values)} eigenvalues; give fewer.")
     setting = setting_of(values, context, rational("--noise", noise))
@@ -154,14 +164,14 @@ def critical_scale(values: list[Rational], context: int, noise: Rational) -> flo
 
 def _figure(setting: Setting, values: list[Rational], polynomial: LossPolynomial, points: list[Placed], title: str) -> Figure:
     panels = 1 + (len(set(values)) > 1) + bool(len(values) > 1 and values[1] > 0)
-    figure = Figure(figsize=(5 * panels + (panels == 1), 4.8), layout="constrained")
+    figure = Figure(figsize=(5 * panels + (panels == 1), 4.8), layout=ConstrainedLayoutEngine(wspace=0.06))
     axes = list(figure.subplots(1, panels, squeeze=False)[0])
     _axes_of_profile(axes.pop(0), values, polynomial, points)
     if len(set(values)) > 1:
         _plane(axes.pop(0), values, polynomial, points)
     if axes:
         _threshold(axes.pop(0), setting, values)
-    figure.suptitle(title)
+    figure.suptitle(f"Preferred directions: {title}")
     return figure
 
 
@@ -206,7 +216,8 @@ def _plane(axes: Axes, values: list[Rational], polynomial: LossPolynomial, point
     minimum = float(polynomial.objective.minimum)
     height = ((level - minimum) / (polynomial.objective.null - minimum)).clamp(min=0).sqrt()
     filled = axes.contourf(radius * angle.cos(), radius * angle.sin(), height, levels=30, cmap="viridis", zorder=0)
-    axes.figure.colorbar(filled, ax=axes, label=r"$\sqrt{(L - L^*)/(\tau - L^*)}$")
+    bar = axes.figure.colorbar(filled, ax=axes, shrink=0.75)
+    bar.ax.set_title(r"$\sqrt{\frac{L - L^*}{\tau - L^*}}$", fontsize=13, pad=10)
     for place in points:
         if place.point.name == "zero predictor" or not set(place.point.eigenvalues) <= set(pair):
             continue

@@ -79,7 +79,7 @@ def ridge(eigenvalues: Tensor, noise: float, rank: int) -> Tensor:
     return noise + (noise / (eigenvalues.clamp(min=0) / size + noise)).mean(-1)
 
 
-@question
+@question("the best layer against the Bayes risk, n/d → γ")
 @click.option("--dimension", type=click.IntRange(min=1, max=60), default=10, show_default=True, help="d where risks are sampled")
 @click.option("--context", type=click.IntRange(min=1, max=400), default=10, show_default=True, help="n where risks are sampled")
 @click.option("--noise", default="1/4", show_default=True, help="σ², the signal E (w·x)² being 1")

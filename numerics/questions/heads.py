@@ -21,7 +21,6 @@ from torch import Tensor
 
 from numerics.config import TrainConfig
 from numerics.descent import descend, random_starts
-from numerics.errors import ConfigError
 from numerics.evaluate import DTYPE, compile_expression, number
 from numerics.figures import png
 from numerics.objective import ExactObjective
@@ -37,7 +36,7 @@ from theory.heads import (
 )
 from theory.notation import ratio
 
-LARGEST = 6
+LARGEST = 5
 NEAR = 1e-8
 """Share of the loss within which an end's loss is that of a family"""
 CONTEXTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 50, 64, 80, 100, 128, 160, 200, 256, 400, 640, 1000)
@@ -169,9 +168,11 @@ def checked(found: Found) -> list[Check]:
     return checks
 
 
-@question
-@click.option("--dimension", default=3, show_default=True, help="d")
-@click.option("--context", default=2, show_default=True, help="n")
+@question("H heads: which spurious minima are left")
+@click.option(
+    "--dimension", type=click.IntRange(min=1, max=LARGEST), default=3, show_default=True, help="d; d + 1 heads have (d + 1)³ weights"
+)
+@click.option("--context", type=click.IntRange(min=1, max=CONTEXTS[-1]), default=2, show_default=True, help="n")
 @click.option("--noise", default="1", show_default=True, help="σ²")
 @click.option("--starts", type=click.IntRange(min=1), default=24, show_default=True, help="random starts for each number of heads")
 def command(prompts: int, seed: int, starts: int, **values: object) -> Answer:
@@ -181,8 +182,6 @@ def command(prompts: int, seed: int, starts: int, **values: object) -> Answer:
     from starts beside each stationary point. No prompts are sampled.
     """
     config = TrainConfig.build(**values)
-    if config.dimension > LARGEST:
-        raise ConfigError(f"--dimension must be at most {LARGEST} here, got {config.dimension}: d + 1 heads have (d+1)³ weights.")
     setting = config.setting
     one = LossPolynomial(ExactObjective(setting))
     found = [explored(setting, one, heads, starts, seed) for heads in range(1, config.dimension + 2)]
@@ -190,7 +189,7 @@ def command(prompts: int, seed: int, starts: int, **values: object) -> Answer:
     spurious, least = heads_with_spurious_minima(setting), smallest_heads_without_spurious_minima(setting)
     title = f"d = {config.dimension}, n = {config.context}, σ² = {config.noise}"
     text = (
-        f"Spurious minima with {_listed(spurious)} heads here; the least number without any is {least}, and from H = d on there are none. "
+        f"Spurious minima with {_listed(spurious)} here; the least number without any is {least}, and from H = d on there are none. "
         "An idle head makes every stationary point above the minimum a strict saddle, so more heads remove the spurious minima of few; "
         "but they may have some of their own."
     )
@@ -198,7 +197,9 @@ def command(prompts: int, seed: int, starts: int, **values: object) -> Answer:
 
 
 def _listed(numbers: tuple[int, ...]) -> str:
-    return " and ".join(map(str, numbers)) or "no number of"
+    if not numbers:
+        return "no number of heads"
+    return f"{' and '.join(map(str, numbers))} head{'s' * (numbers != (1,))}"
 
 
 def _drawn(setting: Setting, found: list[Found], title: str) -> bytes:
@@ -206,7 +207,7 @@ def _drawn(setting: Setting, found: list[Found], title: str) -> bytes:
     left, right = figure.subplots(1, 2)
     _profiles(left, setting, found)
     _phases(right, setting)
-    figure.suptitle(title)
+    figure.suptitle(f"H heads: {title}; $F_H$ is the least loss of H heads at given values")
     return png(figure)
 
 
@@ -224,7 +225,7 @@ def _profiles(axes: Any, setting: Setting, found: list[Found]) -> None:
                 axes.plot([at], [number(family.loss)], MARKS[family.kind], color=line.get_color(), markersize=7, fillstyle="none")
         ends = part.places >= 0
         axes.plot(part.shares[ends], part.losses[ends], ".", color=line.get_color(), markersize=4)
-    axes.set(xlabel="r / (r + E y²), r = |v_x|² / v_y²", ylabel="least loss at given values", title="the profile of H heads")
+    axes.set(xlabel="r / (r + E y²), r = |v_x|² / v_y²", ylabel="$F_H$, the least loss at given values", title="the profile of H heads")
     marks = [Line2D([], [], linestyle="", marker=mark, color="#444444", fillstyle="none", label=kind) for kind, mark in MARKS.items()]
     dot = Line2D([], [], linestyle="", marker=".", color="#444444", label="end of gradient flow")
     handles = [*axes.get_legend_handles_labels()[0], *marks, dot]

@@ -26,13 +26,13 @@ from numerics.evaluate import compile_expression, number, to_tensor
 from numerics.figures import png
 from numerics.questions.answer import Answer, Check, question
 from numerics.samplers import PromptSampler
-from theory import LinearAttention, Setting, StationaryFamily, global_minimiser, in_context_loss, stationary_points
+from theory import LinearAttention, Setting, StationaryFamily, TheoryError, global_minimiser, in_context_loss, stationary_points
 from theory.covariates.elliptical import Elliptical
 from theory.notation import ratio, v_y
 from theory.query_in_sum import QueryProfile, Turn, query_in_sum_loss, query_in_sum_profile, query_in_sum_turns
 
-CHUNK, QUERIES = 1 << 11, 96
-"""Prompts at a time, and queries of each"""
+CHUNK, QUERIES, NUMBERS, MOST = 1 << 11, 96, 1 << 21, 1 << 29
+"""Prompts at a time, and queries of each; numbers at a time, and at most"""
 WITH, WITHOUT = "#c2410c", "#1f6fb4"
 ALONG = (Rational(-1), Rational(1, 2), Rational(2))
 """Entries of v_x, along e_1, of the layers that are sampled"""
@@ -82,8 +82,9 @@ def measured(setting: Setting, layer: LinearAttention, prompts: int, generator: 
     longer = replace(setting, context_length=n + QUERIES - 1)
     sampler = PromptSampler(longer, dtype=torch.float64, device=torch.device("cpu"), generator=generator)
     parts = []
-    for start in range(0, prompts, CHUNK):
-        x, y = sampler.sequences(min(CHUNK, prompts - start))
+    size = max(1, min(CHUNK, NUMBERS // ((n + QUERIES) * d)))
+    for start in range(0, prompts, size):
+        x, y = sampler.sequences(min(size, prompts - start))
         context, query = torch.cat([x, y[..., None]], dim=-1)[:, :n], x[:, n:]
         keys = query @ M[:, :d].mT  # (batch, QUERIES, d+1)
         values = context.mT @ (context @ v)[..., None]  # (batch, d+1, 1)
@@ -148,9 +149,9 @@ class ExactLoss:
         return torch.cat([size * first, torch.tensor([label], dtype=torch.float64), A.flatten(), keys * size * first])
 
 
-@question
-@click.option("--dimension", default=3, show_default=True, help="d")
-@click.option("--context", default=20, show_default=True, help="n")
+@question("the query's own token in the sum")
+@click.option("--dimension", type=click.IntRange(min=1, max=6), default=3, show_default=True, help="d")
+@click.option("--context", type=click.IntRange(min=1, max=10_000), default=20, show_default=True, help="n")
 @click.option("--noise", default="0", show_default=True, help="σ²")
 @click.option("--covariates", default="isotropic", show_default=True, help="an elliptical law of covariance I, as for numerics.train")
 def command(prompts: int, seed: int, **values: object) -> Answer:
@@ -161,11 +162,18 @@ def command(prompts: int, seed: int, **values: object) -> Answer:
     """
     config = TrainConfig.build(**values, response="isotropic")
     setting, d = config.setting, config.dimension
+    most = MOST // ((config.context + QUERIES) * d)
+    if prompts > most:
+        raise ConfigError(f"--prompts {prompts}: too many to sample with n = {config.context}, d = {d}; give at most {most}.")
     if setting.covariates.second_moment != eye(d):
         raise ConfigError(f"--covariates {config.covariates}: this question is about covariates of covariance I; give such a law.")
-    profile, turns = query_in_sum_profile(setting), query_in_sum_turns(setting)
-    if isinstance(setting.covariates, Elliptical):
-        setting.covariates.norm_power(Integer(12))  # without which there is no standard error
+    try:
+        profile, turns = query_in_sum_profile(setting), query_in_sum_turns(setting)
+        if isinstance(setting.covariates, Elliptical):
+            setting.covariates.norm_power(Integer(12))  # without which there is no standard error
+    except TheoryError as error:
+        mend = "give an elliptical law with moments up to order 12, such as isotropic or student-t:degrees=13"
+        raise ConfigError(f"--covariates {config.covariates}: {str(error).removesuffix('.')}; {mend}.") from None
     generator = Generator().manual_seed(seed)
     title = f"d = {d}, n = {config.context}, σ² = {config.noise}"
     if config.covariates != "isotropic":

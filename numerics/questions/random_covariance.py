@@ -26,8 +26,11 @@ from numerics.source import Source, factor
 from theory import Gaussian, Linear, Setting, global_minimiser
 from theory.random_covariance import Mixture, TraceMoments, isotropic_floor, isotropic_risk, isotropic_step
 
-CHUNK, NUMBERS = 1 << 13, 1 << 20
+CHUNK, NUMBERS, MOST = 1 << 13, 1 << 18, 1 << 29
 COLOURS = ("#c2410c", "#1f6fb4", "#5b8c3a")
+LARGEST = 10
+SINGULAR = 1e-10
+"""Eigenvalues of the normal equations below this share of the greatest count as 0"""
 LONG = 10**12
 """A context so long that its risk is the limit within rounding"""
 
@@ -73,7 +76,7 @@ def cases(dimension: int, degrees: int, noise: Any) -> tuple[Case, ...]:
 
     return (
         isotropic(
-            f"Wishart, {degrees} degrees",
+            f"Wishart, {degrees} degree{'s' * (degrees > 1)}",
             lambda source, batch: source.normal(batch, dimension, degrees) / degrees**0.5,
             TraceMoments.wishart(dimension, degrees),
         ),
@@ -123,14 +126,16 @@ class Sampled:
             yield x.mT @ x, root @ root.mT
 
     def fit(self) -> tuple[Tensor, Tensor]:
-        """The step with the least mean risk (d, d), and the covariance of its entries, row by row (d², d²)."""
+        """The step with the least mean risk (d, d), and how much each prompt moves its entries, row by row (prompts, d²).
+
+        Where there are several, the least one: with Σ of rank one the antisymmetric part of a step never acts.
+        """
         seen, drawn = (torch.cat(parts) for parts in zip(*self.chunks(), strict=True))
         size, system = seen.shape[1], seen @ seen + self.noise * seen
         gram = torch.einsum("pac,pbd->abcd", system, drawn).reshape(size**2, size**2)
-        step = torch.linalg.solve(gram, torch.einsum("pac,pcb->ab", seen, drawn).flatten()).view(size, size)
-        scores = ((seen - system @ step) @ drawn).flatten(1)
-        inverse = torch.linalg.inv(gram)
-        return step, inverse @ scores.mT @ scores @ inverse
+        inverse = torch.linalg.pinv(gram, rtol=SINGULAR, hermitian=True)
+        step = (inverse @ torch.einsum("pac,pcb->ab", seen, drawn).flatten()).view(size, size)
+        return step, ((seen - system @ step) @ drawn).flatten(1) @ inverse
 
     def risk(self, step: Tensor) -> tuple[float, float]:
         """The mean risk of one step, and its standard error."""
@@ -142,11 +147,13 @@ class Sampled:
         return (left @ drawn).diagonal(dim1=1, dim2=2).sum(1) + self.noise
 
 
-@question
-@click.option("--dimension", type=click.IntRange(min=1), default=3, show_default=True, help="d")
+@question("a covariance of its own in each prompt")
+@click.option("--dimension", type=click.IntRange(min=1, max=LARGEST), default=3, show_default=True, help="d")
 @click.option("--context", type=click.IntRange(min=1), default=20, show_default=True, help="n")
 @click.option("--noise", default="1/4", show_default=True, help="σ²")
-@click.option("--degrees", type=click.IntRange(min=1), default=6, show_default=True, help="k: a Wishart Σ is the mean of k outer products")
+@click.option(
+    "--degrees", type=click.IntRange(min=1, max=100), default=6, show_default=True, help="k: a Wishart Σ is the mean of k outer products"
+)
 def command(dimension: int, context: int, noise: str, degrees: int, prompts: int, seed: int) -> Answer:
     """Which step is best if each prompt has a covariance of its own, and how good is it?
 
@@ -154,20 +161,20 @@ def command(dimension: int, context: int, noise: str, degrees: int, prompts: int
     projection. Held against sampled prompts.
     """
     variance = TrainConfig.build(dimension=dimension, context=context, noise=noise).setting.noise_variance
-    if context * (dimension + degrees) > NUMBERS:
-        raise ConfigError(
-            f"--context {context}: too long to sample prompts with their tokens; give at most {NUMBERS // (dimension + degrees)}."
-        )
+    if prompts * context * (dimension + degrees) > MOST:
+        most = MOST // (prompts * (dimension + degrees))
+        mend = f"give at most --context {most}, or fewer prompts" if most else f"give at most {MOST // (dimension + degrees)} prompts"
+        raise ConfigError(f"--prompts {prompts} --context {context}: too many tokens to sample; {mend}.")
     compared, checks, dots = cases(dimension, degrees, variance), [], []
     for number_of, case in enumerate(compared):
         sampled = Sampled(case, context, float(variance), prompts, seed + number_of)
         best = case.step(context)
-        fitted, covariance = sampled.fit()
+        fitted, moved = sampled.fit()
         flat = torch.eye(dimension, dtype=torch.float64).reshape(-1) / dimension
-        error = float(flat @ covariance @ flat) ** 0.5
+        error = float((moved @ flat).norm())
         checks.append(Check(f"tr(B)/d, {case.name}", number(best.trace()) / dimension, float(flat @ fitted.reshape(-1)), error))
         if not best.is_diagonal():
-            checks.append(Check(f"B₁₂, {case.name}", number(best[0, 1]), float(fitted[0, 1]), float(covariance[1, 1]) ** 0.5))
+            checks.append(Check(f"B₁₂, {case.name}", number(best[0, 1]), float(fitted[0, 1]), float(moved[:, 1].norm())))
         risk, error = sampled.risk(to_tensor(best))
         checks.append(Check(f"risk, {case.name}", number(case.risk(context)), risk, error))
         checks.append(Check(f"risk for n → ∞, {case.name}", number(variance + case.floor), number(case.risk(LONG)), 0.0))

@@ -36,6 +36,7 @@ FLAT = 1e-9
 """Eigenvalues of a Hessian below this share of the greatest count as 0"""
 NEAR = 1e-6
 SHOWN, LARGEST = 16, 6
+ENDS = "ends of descents; one above the line is a local minimum"
 SEPARATE, MERGED, THEORY = "#1f6fb4", "0.45", "#c2410c"
 Function = Callable[[Tensor], Tensor]
 
@@ -208,14 +209,14 @@ def least(weights: FourWeights, generator: Generator) -> list[float]:
     return ends
 
 
-@question
-@click.option("--dimension", default=3, show_default=True, help="d")
+@question("W_K, W_Q, W_V and h apart: a ladder of saddles")
+@click.option("--dimension", type=click.IntRange(min=1, max=LARGEST), default=3, show_default=True, help="d; Hessians at all rungs")
 @click.option("--context", default=20, show_default=True, help="n")
 @click.option("--noise", default="0", show_default=True, help="σ²")
-@click.option("--covariates", default="4,2,1", show_default=True, help="law of x, as for numerics.train; the default has gains that differ")
+@click.option("--covariates", help="law of x, as for numerics.train  [default: …,4,2,1, of which the gains differ]")
 @click.option("--response", default="isotropic", show_default=True, help="law of f, as for numerics.train")
 @click.option("--key-width", type=click.IntRange(min=1), help="k, rows of W_K and W_Q  [default: d + 1]")
-def command(prompts: int, seed: int, key_width: int | None, **values: object) -> Answer:
+def command(prompts: int, seed: int, key_width: int | None, dimension: int, covariates: str | None, **values: object) -> Answer:
     """What do separate W_K, W_Q, W_V and h change?
 
     New saddles: a ladder in which only some directions are learned, each with as many directions of descent as theory counts. Gradient flow
@@ -223,10 +224,9 @@ def command(prompts: int, seed: int, key_width: int | None, **values: object) ->
     loss is exact, nothing is sampled: --prompts has no effect.
     """
     del prompts
-    config = TrainConfig.build(**values)
+    law = covariates or ",".join(str(2**power) for power in reversed(range(dimension)))
+    config = TrainConfig.build(dimension=dimension, covariates=law, **values)
     setting, d = config.setting, config.dimension
-    if d > LARGEST:
-        raise ConfigError(f"--dimension: Hessians at all rungs are computed up to d = {LARGEST}, got {d}; give fewer dimensions.")
     width = key_width or d + 1
     objective = ExactObjective(setting)
     rungs = ladder(setting, width)
@@ -253,11 +253,12 @@ def command(prompts: int, seed: int, key_width: int | None, **values: object) ->
     for k, found in ends.items():
         checks.append(Check(f"least loss of width {k}, of {STARTS} descents", number(bottleneck_minimum(setting, k)), min(found), 0.0))
     title = f"d = {d}, n = {config.context}, σ² = {config.noise}, covariates {config.covariates}, response {config.response}, k = {width}"
+    rests = f"{len(visited)} time{'s' * (len(visited) != 1)}"
     return Answer(
         "separate-weights",
         title,
         f"{len(rungs)} kinds of rungs, from the loss {objective.null:.6g} of the zero predictor to {bottom:.6g}; the flow from small "
-        f"weights rested {len(visited)} times on its way. Theory's losses and counts are exact; which rungs a flow visits is measured.",
+        f"weights rested {rests} on its way. Theory's losses and counts are exact; which rungs a flow visits is measured.",
         tuple(checks),
         _drawn(setting, weights, separate, rungs, directions, ends, generator, title),
     )
@@ -307,15 +308,14 @@ def _drawn(
         ylabel="E (ŷ − y_q)²",
         title="gradient flow from small weights",
     )
-    left.legend(fontsize=8, loc="upper right")
     widths = list(ends)
     right.plot(widths, [number(bottleneck_minimum(setting, k)) for k in widths], "o-", color=THEORY, label="theory: the k greatest gains")
     for k, found in ends.items():
-        right.plot([k + 0.08] * len(found), found, "_", color=SEPARATE, markersize=12, label="ends of descents" if k == 1 else None)
+        right.plot([k + 0.08] * len(found), found, "_", color=SEPARATE, markersize=12, label=ENDS if k == 1 else None)
     right.set(xlabel="k, rows of W_K and W_Q", ylabel="E (ŷ − y_q)²", title="the least loss of narrow keys and queries", xticks=widths)
-    right.legend(fontsize=8)
-    for axes in (left, right):
+    for axes, columns in ((left, 3), (right, 1)):
         axes.grid(alpha=0.3, linewidth=0.5)
+        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=columns, frameon=False)
     figure.suptitle(f"Separate weights: {title}", fontsize=10)
     return png(figure)
 

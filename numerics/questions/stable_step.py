@@ -35,7 +35,7 @@ from theory.stable_step import (
     unstable_probability,
 )
 
-NUMBERS, MOST = 1 << 22, 1 << 27
+NUMBERS, MOST, LOUDEST = 1 << 22, 1 << 27, 100
 COLOURS = ("#111111", "#c2410c", "#1f6fb4", "#5b8c3a")
 NOISES = ("0", "1/2", "2")
 BANDS = ((10, 4000), (50, 400), (200, 40))
@@ -62,10 +62,10 @@ def spectra(setting: Setting, prompts: int, seed: int) -> Tensor:
     return eta * torch.cat(drawn)
 
 
-@question
+@question("is the optimal step of gradient descent a stable one?")
 @click.option("--dimension", type=click.IntRange(min=1, max=60), default=10, show_default=True, help="d where prompts are sampled")
 @click.option("--context", type=click.IntRange(min=1, max=400), default=10, show_default=True, help="n where prompts are sampled")
-@click.option("--noise", default="0", show_default=True, help="σ², tasks being N(0, I)")
+@click.option("--noise", default="0", show_default=True, help="σ² ≤ 100, tasks being N(0, I)")
 def command(dimension: int, context: int, noise: str, prompts: int, seed: int) -> Answer:
     """Is the optimal step of gradient descent a stable one: is η λ_max(XᵀX) < 2?
 
@@ -73,6 +73,8 @@ def command(dimension: int, context: int, noise: str, prompts: int, seed: int) -
     0, unless n = d without noise.
     """
     variance = TrainConfig.build(dimension=dimension, context=context, noise=noise).setting.noise_variance
+    if variance > LOUDEST:
+        raise ConfigError(f"--noise {noise}: the best of Markov's bounds takes a moment whose order grows with σ²; give at most {LOUDEST}.")
     if prompts * dimension > MOST:
         raise ConfigError(f"--prompts {prompts}: too many to sample with d = {dimension}; give at most {MOST // dimension}.")
     setting = white(dimension, context, variance)

@@ -101,7 +101,7 @@ class Reader:
             text = text.strip()
             mean = re.match(r"E(_\{[^}]*\}|_.)?(?=\[)", text)
             name = next((name for name in self.known if text.startswith(name)), None)
-            word = re.match(r"tr(?=\()|rank(?=\()|∇ℓ(?=\()|[fg](?=\()|I_[nd]|I_\{n_t\}", text)
+            word = re.match(r"tr(?=\()|rank(?=\()|∇ℓ(?=\()|[efg](?=\()|I_[nd]|I_\{n_t\}", text)
             sign = self._SIGNS.match(text)
             if mean:
                 found.append(("mean", None))
@@ -160,7 +160,7 @@ class Reader:
     def _word(self, word: str) -> Any:
         if word.startswith("I_"):
             return np.eye(SIZES[word[2:].strip("{}")])
-        if word in ("f", "g"):
+        if word in ("e", "f", "g"):
             self._arguments()
             return 2.3
         inner = self._bracket("(", ")")

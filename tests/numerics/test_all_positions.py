@@ -65,7 +65,16 @@ def test_the_laws_of_lengths_that_are_compared():
 
 @pytest.mark.parametrize(
     "wrong",
-    [("--context", "0"), ("--noise", "-1"), ("--response", "no-such"), ("--covariates", "student-t:degrees=9"), ("--response", "relu")],
+    [
+        ("--context", "1000000000000"),
+        ("--dimension", "100"),
+        ("--prompts", "10000000"),
+        ("--context", "0"),
+        ("--noise", "-1"),
+        ("--response", "no-such"),
+        ("--covariates", "student-t:degrees=9"),
+        ("--response", "relu"),
+    ],
 )
 def test_bad_arguments_are_one_line(tmp_path, wrong):
     result = ask(tmp_path, *wrong)

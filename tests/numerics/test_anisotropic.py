@@ -84,5 +84,5 @@ def test_one_eigenvalue_and_one_that_is_zero_have_figures_too(tmp_path):
 def test_bad_options_are_one_line(tmp_path, options):
     result = ask(tmp_path, *options)
     assert result.exit_code == 2
-    assert result.output.startswith("error: ")
+    assert result.output.startswith(f"error: {options[0]}: ")
     assert result.output.count("\n") == 1

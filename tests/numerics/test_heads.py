@@ -96,12 +96,19 @@ def test_the_command(tmp_path):
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "heads.json").read_text())
     assert found["theorem"] == "heads"
-    assert "Spurious minima with 1 heads here; the least number without any is 2" in found["text"]
+    assert "Spurious minima with 1 head here; the least number without any is 2" in found["text"]
     assert (tmp_path / "heads.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"), [(["--dimension", "7"], "at most 6"), (["--noise", "-1"], "noise"), (["--context", "0"], "context")]
+    ("arguments", "says"),
+    [
+        (["--dimension", "7"], "--dimension"),
+        (["--dimension", "1000"], "--dimension"),
+        (["--noise", "-1"], "noise"),
+        (["--context", "0"], "--context"),
+        (["--context", "1000000"], "--context"),
+    ],
 )
 def test_bad_values_are_one_line(tmp_path, arguments, says):
     result = CliRunner().invoke(command, [*arguments, "--out", str(tmp_path)])

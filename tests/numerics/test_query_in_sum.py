@@ -61,6 +61,14 @@ def test_a_theory_without_the_querys_term_is_found_out(tmp_path, monkeypatch):
     assert {"what the query adds, v_x = 2 e₁", "what the query adds, no block 0"} <= wrong
 
 
+def test_what_takes_too_long_to_sample_is_refused(tmp_path):
+    for options in (("--context", "1000000"), ("--dimension", "100"), ("--context", "10000", "--prompts", "65536")):
+        result = run(*options, "--out", str(tmp_path))
+        assert result.exit_code == 2
+        assert options[-2] in result.output
+        assert result.output.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("covariates", "message"),
     [
@@ -74,4 +82,5 @@ def test_a_law_of_which_it_cannot_speak_is_refused(covariates, message, tmp_path
     result = run("--covariates", covariates, "--out", str(tmp_path))
     assert result.exit_code == 2
     assert message in result.output
+    assert result.output.startswith(f"error: --covariates {covariates}: ")
     assert result.output.count("\n") == 1

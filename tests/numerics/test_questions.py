@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from numerics.errors import ConfigError
+from numerics.questions import INTERRUPTED
 from numerics.questions.__main__ import NAMES, main
 from numerics.questions.answer import Answer, Check, question
 
@@ -18,9 +21,10 @@ TRUE = Check("a mean", 1.0, 1.01, 0.01)
 def asked(*checks, error=None):
     """The command whose answer has these checks."""
 
-    @question
+    @question("a question of tests")
     @click.option("--dimension", type=click.IntRange(min=1), default=3)
-    def of_tests(dimension, prompts, seed):
+    @click.option("--noise", default="0")
+    def of_tests(dimension, noise, prompts, seed):
         """A question of tests."""
         if error:
             raise error
@@ -61,11 +65,47 @@ def test_an_error_is_one_line_and_exits_with_2(tmp_path):
     for result in (
         run(asked(error=ConfigError("--dimension: too large; give a smaller one.")), "--out", str(tmp_path)),
         run(asked(TRUE), "--dimension", "0"),
+        run(asked(TRUE), "--seed", str(2**63)),
+        run(asked(TRUE), "--noise", "-1"),
+        run(asked(TRUE), "--noise", "loud"),
         run(main, "no-such-question"),
     ):
         assert result.exit_code == 2
         assert result.output.startswith("error: ")
         assert result.output.count("\n") == 1
+
+
+def test_a_noise_that_is_none_is_said_to_be_the_noise():
+    assert run(asked(TRUE), "--noise", "-1").output == "error: --noise: must not be negative, got -1; give 0 or more.\n"
+
+
+WHILE_IMPORTING = """
+import os, runpy, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupt())
+sys.argv = ["questions", "heads"]
+runpy.run_module("numerics.questions", run_name="__main__")
+"""
+
+
+def test_an_interrupt_is_one_line_and_exits_with_130(tmp_path):
+    result = run(asked(error=KeyboardInterrupt()), "--out", str(tmp_path))
+    assert (result.exit_code, result.output) == (130, f"{INTERRUPTED}\n")
+    found = subprocess.run([sys.executable, "-c", WHILE_IMPORTING], capture_output=True, text=True, timeout=60, check=False)
+    assert (found.returncode, found.stdout, found.stderr) == (130, "", f"{INTERRUPTED}\n")
+
+
+def test_the_list_of_questions_is_not_cut():
+    result = run(main, "--help")
+    assert result.exit_code == 0
+    assert "…" not in result.output
+    assert "..." not in result.output.partition("Commands:")[2]
 
 
 def test_every_question_has_help_that_names_its_options():

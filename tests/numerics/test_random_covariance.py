@@ -12,6 +12,7 @@ import torch
 from click.testing import CliRunner
 from sympy import Rational, eye
 
+from numerics.evaluate import number
 from numerics.questions import random_covariance
 from numerics.questions.random_covariance import Sampled, cases, mixture_outcomes
 from numerics.source import Source
@@ -65,6 +66,14 @@ def test_step_and_risk_are_those_of_explicit_prompts():
     assert abs(float(errors.mean() - given[0])) < 6 * float(errors.std()) / 2**9
 
 
+def test_covariances_of_rank_one_leave_the_antisymmetric_part_free():
+    case = cases(2, 1, Rational(1, 4))[0]
+    step, moved = Sampled(case, 20, 0.25, 4096, seed=0).fit()
+    assert abs(float(step[0, 1] - step[1, 0])) < 1e-9 * float(step.trace())
+    error = (moved @ torch.eye(2, dtype=torch.float64).reshape(-1) / 2).norm()
+    assert abs(step.trace() / 2 - number(case.step(20).trace()) / 2) < 6 * error
+
+
 def test_every_law_has_mean_one_and_the_second_moment_that_theory_has():
     """Means of 2¹⁶ draws, within 6 standard errors: a false alarm has probability 10⁻⁸ or so"""
     source = Source(dtype=torch.float64, device=torch.device("cpu"), generator=torch.Generator().manual_seed(3))
@@ -77,7 +86,17 @@ def test_every_law_has_mean_one_and_the_second_moment_that_theory_has():
     assert first * second != second * first
 
 
-@pytest.mark.parametrize("wrong", [("--dimension", "0"), ("--noise", "-1"), ("--degrees", "0"), ("--context", "1000000")])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--dimension", "0"),
+        ("--noise", "-1"),
+        ("--degrees", "0"),
+        ("--context", "1000000"),
+        ("--dimension", "200"),
+        ("--dimension", "1", "--context", "1000000000", "--degrees", "1000000"),
+    ],
+)
 def test_bad_arguments_are_one_line(tmp_path, wrong):
     result = ask(tmp_path, *wrong)
     assert result.exit_code == 2, result.output

@@ -64,7 +64,12 @@ def test_the_spectra_are_those_of_contexts():
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [(("--noise", "-1"), "noise"), (("--context", "0"), "--context"), (("--prompts", str(1 << 40)), "too many to sample")],
+    [
+        (("--noise", "-1"), "--noise"),
+        (("--noise", "1000000"), "--noise"),
+        (("--context", "0"), "--context"),
+        (("--prompts", str(1 << 40)), "too many to sample"),
+    ],
 )
 def test_bad_values_are_one_line(tmp_path, options, words):
     result = ask(tmp_path, *options)

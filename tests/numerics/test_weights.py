@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from common import loops
-from sympy import Rational
+from sympy import Identity, Integer, Matrix, Rational, Symbol
 from torch import nn
 
 import numerics.run as run
@@ -89,7 +89,20 @@ UNSAVED = [
     ("w.pt", ONES, "wu", 4, "one step of gradient descent"),
     ("w.pt", ONES, "zhang", 4, "query token"),
     ("w.pt", (ONES[0], ONES[1][:2]), "ahn", 4, "needs v (d+1,)"),
-    ("w.pt", (ONES[0] * float("nan"), ONES[1]), "ahn", 4, "finite"),
+    ("w.pt", (ONES[0] * float("nan"), ONES[1]), "ahn", 4, "v[0] is nan; weights must be finite"),
+    ("w.pt", (ONES[0], ONES[1] / torch.eye(3)), "ahn", 4, "M[0, 1] is inf"),
+    ("w.pt", (ONES[0].to(torch.complex128), ONES[1]), "ahn", 4, "v is torch.complex128"),
+    ("w.pt", (ONES[0], ONES[1].to("meta")), "ahn", 4, "M is torch.float64; weights must be dense"),
+    ("w.pt", (ONES[0], "abc"), "ahn", 4, "M must be a tensor, got a str"),
+    ("w.pt", (torch.tensor(1.0), ONES[1]), "ahn", 4, "got () and (3, 3)"),
+    ("w.pt", None, "ahn", 4, "must be a LinearAttention, or v and M as a pair of tensors, got a NoneType"),
+    ("w.pt", "abc", "ahn", 4, "got a str"),
+    ("w.pt", "ab", "ahn", 4, "got a str"),
+    ("w.pt", (*ONES, ONES[0]), "ahn", 4, "got a tuple of length 3"),
+    ("w.pt", ONES, ["ahn"], 4, "convention: must be one of"),
+    ("w.pt", ONES, "ahn", Symbol("n"), "context_length must be a number"),
+    ("w.pt", ONES, "ahn", 10**400, "P[2, 0] = -1.00E+400 is beyond the greatest float64"),
+    ("w.npz", LinearAttention(Matrix([0, 0, Integer(10) ** 400]), Identity(3).as_explicit()), "merged", 4, "value[2, 0] = 1.00E+400"),
     ("w.pt", LinearAttention.symbolic(2), "ahn", 4, "numbers"),
     ("none/w.npz", ONES, "ahn", 4, "cannot be written"),
 ]
@@ -320,6 +333,15 @@ def test_other_suffixes_and_conventions(tmp_path):
     refused(tmp_path / "w", "ahn", "suffix")
     with pytest.raises(WeightsError, match="merged, paper, ahn, zhang, vonoswald"):
         load(path, "akyurek")
+    for wrong in (["a"], None, 3):
+        with pytest.raises(WeightsError, match="convention: must be one of merged") as caught:
+            load(path, wrong)
+        assert len(str(caught.value).splitlines()) == 1
+    for use in (lambda: load(None, "ahn"), lambda: save(3, ONES, "ahn", 4)):
+        with pytest.raises(WeightsError, match="path must be a path"):
+            use()
+    with pytest.raises(WeightsError, match="cannot be written"):
+        save(tmp_path / "a\0.pt", ONES, "ahn", 4)
     refused(tmp_path / ("x" * 5000 + ".npz"), "ahn", "cannot be read")
     loops.save(tmp_path / "W.PT", AHN)
     assert load(tmp_path / "W.PT", "ahn").dimension == 3

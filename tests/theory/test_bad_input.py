@@ -1,6 +1,7 @@
 """Every bad input is refused with a one-line TheoryError that names the argument; floats with the way to pass a Rational."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from sympy import (
@@ -44,8 +45,17 @@ from theory import (
     in_context_gradient,
     in_context_loss,
 )
+from theory.all_positions import Weights, averaged_loss, averaged_minimiser, averaged_minimum, price
+from theory.coefficients import Coefficients
+from theory.conventions import CONVENTIONS
+from theory.gap_to_bayes import bayes_correction, noise_of, one_step_distance, ratio_of
+from theory.heads import head_profile, loss_of_heads, spurious_minima_of_heads, stationary_points_of_heads, with_heads
 from theory.means import Mean
+from theory.paper_minimisers import minimiser
+from theory.query_in_sum import existence, existence_of, query_in_sum_profile
+from theory.random_covariance import Mixture, TraceMoments, isotropic_floor, isotropic_risk, isotropic_step
 from theory.responses.single_index import t
+from theory.stable_step import markov_bound, trace_moment
 
 n, d = symbols("n d", integer=True, positive=True)
 
@@ -69,7 +79,12 @@ def family(index=0, prior=None, **free):
     return global_minimiser(setting(response=response)).parameters[index].sample(**free)
 
 
+def mixture(outcomes):
+    return Mixture.of(outcomes, prior=eye(2), noise_variance=0, context_length=1)
+
+
 RANK_ONE = Matrix([[1, 0], [0, 0]])
+FOUND, LAYER, LENGTHS = Coefficients(6, 2, 6, 2, 10, 40, 3), LinearAttention(Matrix([0, 0, 1]), eye(3)), Weights(3, 9, 3)
 TABLE = [
     # covariances
     ("Σ not square", lambda: Gaussian(zeros(2, 3)), SettingError, "covariance"),
@@ -171,6 +186,70 @@ TABLE = [
     ("last_column too long", lambda: family(last_column=zeros(4, 1)), AttentionError, "last_column"),
     ("no values: key_query 2×2", lambda: family(0, zeros(2, 2), key_query=eye(2)), AttentionError, "key_query"),
     ("no keys: value 2×1", lambda: family(1, zeros(2, 2), value=Matrix([1, 2])), AttentionError, "value"),
+    # the gap
+    ("noise_of 0", lambda: noise_of(0), SettingError, "noise_of: gap must be > 0"),
+    ("noise_of None", lambda: noise_of(None), SettingError, "noise_of: gap"),
+    ("noise_of a string", lambda: noise_of("a"), SettingError, "noise_of: gap"),
+    ("noise_of a bool", lambda: noise_of(True), SettingError, "noise_of: gap"),
+    ("noise_of a complex", lambda: noise_of(imaginary), SettingError, "noise_of: gap"),
+    ("ratio_of 0", lambda: ratio_of(0, 1), SettingError, "ratio_of: bayes"),
+    ("ratio_of more than the signal", lambda: ratio_of(Rational(3, 2), 1), SettingError, "ratio_of: bayes"),
+    ("ratio_of a negative noise", lambda: ratio_of(1, -1), SettingError, "ratio_of: noise"),
+    ("distance at d = 0", lambda: one_step_distance(0, 1, 0), SettingError, "one_step_distance: dimension"),
+    ("distance at n/d = −1", lambda: one_step_distance(3, -1, 0), SettingError, "one_step_distance: ratio"),
+    ("correction without noise", lambda: bayes_correction(1, 0), SettingError, "bayes_correction: noise must be > 0"),
+    # the stable step
+    ("power a string", lambda: markov_bound(setting(), "a"), SettingError, "markov_bound: power"),
+    ("power a bool", lambda: markov_bound(setting(), True), SettingError, "markov_bound: power"),
+    ("power 3/2", lambda: markov_bound(setting(), Rational(3, 2)), SettingError, "markov_bound: power must be a whole number"),
+    ("power a symbol", lambda: markov_bound(setting(), n), SettingError, "markov_bound: power must be a whole number"),
+    ("moment −1", lambda: trace_moment(-1), SettingError, "trace_moment: power must be a whole number"),
+    ("moment None", lambda: trace_moment(None), SettingError, "trace_moment: power"),
+    # the query in the sum
+    ("existence in −1 dimensions", lambda: existence(-1), SettingError, "existence: dimension must be a whole number"),
+    ("existence, d a string", lambda: existence("a"), SettingError, "existence: dimension"),
+    ("existence, d a symbol", lambda: existence(d), SettingError, "existence: dimension must be a number"),
+    ("existence of no law", lambda: existence_of(None), SettingError, "existence_of: law"),
+    ("existence of a law without d", lambda: existence_of(Gaussian.isotropic(d)), SettingError, "existence_of: the dimension"),
+    ("weight a string", lambda: query_in_sum_profile(setting(), weight="a"), SettingError, "query_in_sum_profile: weight"),
+    ("weight a bool", lambda: query_in_sum_profile(setting(), weight=True), SettingError, "query_in_sum_profile: weight"),
+    ("weight infinite", lambda: query_in_sum_profile(setting(), weight=oo), SettingError, "query_in_sum_profile: weight"),
+    ("weight imaginary", lambda: query_in_sum_profile(setting(), weight=imaginary), SettingError, "query_in_sum_profile: weight"),
+    ("weight a symbol", lambda: query_in_sum_profile(setting(), weight=n), SettingError, "query_in_sum_profile: weight must be a number"),
+    # heads
+    ("profile of True heads", lambda: head_profile(setting(), True), SettingError, "head_profile: the number of heads"),
+    ("points of no heads", lambda: stationary_points_of_heads(setting(), 0), SettingError, "whole number ≥ 1"),
+    ("minima of heads, a string", lambda: spurious_minima_of_heads(setting(), "2"), SettingError, "the number of heads"),
+    ("coefficients of 0 heads", lambda: with_heads(FOUND, 0), SettingError, "with_heads: heads"),
+    ("coefficients of None heads", lambda: with_heads(FOUND, None), SettingError, "with_heads: heads"),
+    ("heads a number", lambda: loss_of_heads(setting(), 3), AttentionError, "loss_of_heads: layers must be a list"),
+    ("heads one layer", lambda: loss_of_heads(setting(), LAYER), AttentionError, "loss_of_heads: layers must be a list"),
+    ("heads with a None", lambda: loss_of_heads(setting(), [LAYER, None]), AttentionError, "layers[1]"),
+    # all positions
+    ("probabilities a number", lambda: price(setting(), 3), SettingError, "probabilities must be a dict"),
+    ("first position True", lambda: Weights.positions(3, first=True), SettingError, "Weights.positions"),
+    ("loss: weights a number", lambda: averaged_loss(setting(), 3, eye(2)), SettingError, "averaged_loss: weights"),
+    ("loss: a negative weight", lambda: averaged_loss(setting(), Weights(-1, 1, 1), eye(2)), SettingError, "averaged_loss: the moments"),
+    ("loss: step a number", lambda: averaged_loss(setting(), LENGTHS, 3), SettingError, "averaged_loss: step"),
+    ("loss: step None", lambda: averaged_loss(setting(), LENGTHS, None), SettingError, "averaged_loss: step"),
+    ("loss: step 3×3", lambda: averaged_loss(setting(), LENGTHS, eye(3)), SettingError, "averaged_loss: step must be 2×2"),
+    ("minimiser: weights None", lambda: averaged_minimiser(setting(), None), SettingError, "averaged_minimiser: weights"),
+    ("minimum: weights a tuple", lambda: averaged_minimum(setting(), (1, 1, 1)), SettingError, "averaged_minimum: weights"),
+    ("minimiser: no examples", lambda: averaged_minimiser(setting(), Weights(0, 0, 0)), SettingError, "no example is seen"),
+    # a random covariance
+    ("step: moments None", lambda: isotropic_step(None, 0, 1), SettingError, "isotropic_step: moments"),
+    ("risk: moments a tuple", lambda: isotropic_risk((1, 1, 1, 1), 0, 1), SettingError, "isotropic_risk: moments"),
+    ("floor: moments 0", lambda: isotropic_floor(TraceMoments(0, 0, 0, 0)), SettingError, "isotropic_floor: the moments"),
+    ("mixture of a number", lambda: mixture(3), SettingError, "outcomes must be pairs"),
+    ("mixture of matrices", lambda: mixture([eye(2)]), SettingError, "outcomes must be pairs"),
+    ("mixture: step None", lambda: mixture([(1, eye(2))]).risk(None), SettingError, "Mixture.risk: step"),
+    ("mixture: step 3×3", lambda: mixture([(1, eye(2))]).risk(eye(3)), SettingError, "Mixture.risk: step must be 2×2"),
+    # conventions
+    ("convention a number", lambda: minimiser(3, setting()), AttentionError, "convention: must be one of merged"),
+    ("convention a list", lambda: minimiser(["ahn"], setting()), AttentionError, "convention: must be one of merged"),
+    ("minimiser without a setting", lambda: minimiser("ahn", None), SettingError, "minimiser: setting"),
+    ("weights of None", lambda: CONVENTIONS["ahn"].weights(None, 3), AttentionError, "ahn: layer"),
+    ("layer of None", lambda: CONVENTIONS["ahn"].layer(None, 3), AttentionError, "ahn: needs P"),
 ]
 
 FLOATS = [
@@ -192,6 +271,18 @@ FLOATS = [
     ("scale", lambda: family(scale=0.5), AttentionError, "scale"),
     ("last_column", lambda: family(last_column=Matrix([0, 0, 0.5])), AttentionError, "key_query"),
     ("direction", lambda: family(1, RANK_ONE, direction=Matrix([0.5, 0])), AttentionError, "direction"),
+    ("gap", lambda: noise_of(0.5), SettingError, "noise_of: gap"),
+    ("gap nan", lambda: noise_of(float("nan")), SettingError, "noise_of: gap"),
+    ("Bayes risk", lambda: ratio_of(0.5, 1), SettingError, "ratio_of: bayes"),
+    ("d of a distance", lambda: one_step_distance(3.0, 1, 0), SettingError, "one_step_distance: dimension"),
+    ("power", lambda: markov_bound(setting(), 1.5), SettingError, "markov_bound: power"),
+    ("power nan", lambda: markov_bound(setting(), float("nan")), SettingError, "markov_bound: power"),
+    ("d of existence", lambda: existence(1.5), SettingError, "existence: dimension"),
+    ("weight", lambda: query_in_sum_profile(setting(), weight=1.5), SettingError, "query_in_sum_profile: weight"),
+    ("heads", lambda: head_profile(setting(), 1.5), SettingError, "head_profile: the number of heads"),
+    ("weights of a loss", lambda: averaged_loss(setting(), Weights(0.5, 1, 1), eye(2)), SettingError, "averaged_loss: weights.total"),
+    ("step of a loss", lambda: averaged_loss(setting(), LENGTHS, 0.5 * eye(2)), SettingError, "averaged_loss: step"),
+    ("moments of Σ", lambda: isotropic_step(TraceMoments(0.5, 1, 1, 1), 0, 1), SettingError, "isotropic_step: moments.first"),
 ]
 
 
@@ -225,6 +316,17 @@ def test_good_input_is_not_refused():
     assert setting(context_length=n, normalisation=n).normalisation == n
     assert family(scale=Rational(-1, 3), last_column=Matrix([1, 2, 3])).dimension == 2
     assert blocks(last_column=Matrix([1, 2, 3])).key_query[:, 2] == Matrix([1, 2, 3])
+    assert head_profile(setting(), Integer(2)) == head_profile(setting(), 2)
+    assert markov_bound(setting(), Integer(2)) == markov_bound(setting(), 2)
+    assert averaged_loss(setting(), Weights(0, 0, 0), eye(2)) == setting().moments.tau
+    assert loss_of_heads(setting(), ()) == setting().moments.tau
+
+
+def test_exact_in_is_exact_out():
+    """Also for Python's own numbers, of which 5 / 27 would be a float."""
+    found = [noise_of(1), noise_of(Fraction(1, 3)), ratio_of(1, 1), ratio_of(Fraction(1, 2), 1), one_step_distance(3, 1, 0)]
+    assert found == [Rational(5, 27), Rational(13, 243), 0, Rational(3, 2), Rational(1, 14)]
+    assert all(isinstance(value, Rational) for value in found)
 
 
 LAWS = [
