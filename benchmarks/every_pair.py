@@ -26,8 +26,6 @@ from numerics.objective import ExactObjective
 from numerics.run import judge
 from theory.table import named_pairs
 
-numerics.run.CHECK_PROMPTS = 1 << 17
-
 
 def descended(config: TrainConfig, objective: ExactObjective) -> tuple[Tensor, Tensor]:
     """v and M where L-BFGS on the exact excess loss ends, from the random start of `numerics.train`."""
@@ -57,6 +55,7 @@ def descended(config: TrainConfig, objective: ExactObjective) -> tuple[Tensor, T
 @click.option("--only", default="", help="pairs whose 'response x covariates' holds this text")
 def main(dimension: int, context: int, noise: str, skip: tuple[str, ...], only: str) -> None:
     """Prints a line for each pair."""
+    numerics.run.CHECK_PROMPTS = 1 << 17
     covariates, responses = named_pairs()
     pairs = [(response, law) for response in responses for law in covariates if only in f"{response} x {law}" and response not in skip]
     console = Console(highlight=False)
